@@ -89,11 +89,13 @@ def contact_of(row: Mapping[str, Any], data: Mapping[str, Any]) -> UUID | None:
     """The contact that an event is about."""
     if row["entity"] == ENTITY:
         return row["record_id"]
-    # What is said of whoever it is about, such as a consent, names their kind beside them.
-    name = "record_id" if data.get("target") == ENTITY else "contact_id"
+    id = data.get("contact_id")
+    if id is None and data.get("target") == ENTITY:
+        # What may be about records of several kinds, such as a consent, names theirs beside them.
+        id = data.get("record_id")
     try:
-        return UUID(str(data[name]))
-    except (KeyError, ValueError):
+        return UUID(str(id))
+    except ValueError:
         return None
 
 
