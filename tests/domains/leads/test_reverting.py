@@ -10,9 +10,13 @@ LEAD = {"first_name": "Sample", "last_name": "Person", "email": "person@example.
 LONG_AGO = "UPDATE leads SET converted_at = now() - interval '31 days' WHERE id = $1"
 
 
-async def converted(api, **more):
+async def owned(api, **more):
     user = await api.made("users", {"email": "agent@example.com", "name": "Sample Agent"})
-    lead = await api.made("leads", {**LEAD, "owner_id": user["id"], **more})
+    return await api.made("leads", {**LEAD, "owner_id": user["id"], **more})
+
+
+async def converted(api, **more):
+    lead = await owned(api, **more)
     answer = await api.post(f"/v1/leads/{lead['id']}/convert", json={"deal": {}})
     assert answer.status_code == 200, answer.text
     return answer.json()
@@ -123,3 +127,66 @@ async def test_of_eight_who_take_it_back_one_does_and_graphql_says_the_same(clie
         "mutation($i: UUID!) { revertLead(id: $i) { status contactId } }", i=lead["id"]
     )
     assert told["revertLead"] == {"status": "assigned", "contactId": None}
+
+
+async def about(api, plural, lead, **more):
+    links = [{"target": "lead", "record_id": lead["id"]}]
+    body = {"subject": "Ask what they need", "links": links, **more}
+    return await api.made(plural, body)
+
+
+def parties(one):
+    return [one[name] for name in ("contact_id", "company_id", "deal_id")]
+
+
+async def test_what_was_done_about_a_lead_is_found_at_what_it_became(client):
+    lead = await owned(client, company_name="Example Industries")
+    call = await about(client, "activities", lead, kind="call")
+    task = await about(client, "tasks", lead)
+    other = await client.made("contacts", {"last_name": "Colleague"})
+    theirs = await about(client, "activities", lead, kind="note", contact_id=other["id"])
+    binned = await about(client, "activities", lead, kind="note")
+    await client.delete(f"/v1/activities/{binned['id']}")
+    answer = await client.post(f"/v1/leads/{lead['id']}/convert", json={"deal": {}})
+    became = parties(answer.json())
+    assert None not in became
+    for path in (f"activities/{call['id']}", f"tasks/{task['id']}"):
+        found = await client.read(path)
+        assert parties(found) == became
+        assert [link["record_id"] for link in found["links"]] == [lead["id"]]
+    assert parties(await client.read(f"activities/{theirs['id']}")) == [other["id"], *became[1:]]
+    filter = {"filter[contact_id]": became[0]}
+    listed = await client.get("/v1/activities", params=filter)
+    assert [one["id"] for one in listed.json()["data"]] == [call["id"]]
+
+    # What somebody has changed since stays as they say.
+    await client.changed(f"tasks/{task['id']}", {"contact_id": other["id"]})
+    await reverted(client, answer.json())
+    assert parties(await client.read(f"activities/{call['id']}")) == [None] * 3
+    assert parties(await client.read(f"tasks/{task['id']}")) == [other["id"], None, None]
+    assert parties(await client.read(f"activities/{theirs['id']}")) == [other["id"], None, None]
+    restored = await client.post(f"/v1/activities/{binned['id']}/restore")
+    assert parties(restored.json()) == [None] * 3
+
+
+async def test_a_completed_activity_goes_with_its_lead(client):
+    lead = await owned(client)
+    call = await about(client, "activities", lead, kind="call", status="completed")
+    answer = await client.post(f"/v1/leads/{lead['id']}/convert", json={})
+    found = await client.read(f"activities/{call['id']}")
+    assert (found["contact_id"], found["status"]) == (answer.json()["contact_id"], "completed")
+    await reverted(client, answer.json())
+    assert parties(await client.read(f"activities/{call['id']}")) == [None] * 3
+
+
+async def test_a_number_alone_becomes_nobody(client):
+    user = await client.made("users", {"email": "agent@example.com", "name": "Sample Agent"})
+    body = {"phone": "+1 202 555 0143", "owner_id": user["id"]}
+    lead = await client.made("leads", body)
+    answer = await client.post(f"/v1/leads/{lead['id']}/convert", json={"deal": {}})
+    (fault,) = problem(answer, 422)["errors"]
+    assert (fault["code"], fault["pointer"]) == ("nameless", "/contact_id")
+    assert (await client.read("deals"))["data"] == []
+    await client.changed(f"leads/{lead['id']}", {"last_name": "Person"})
+    answer = await client.post(f"/v1/leads/{lead['id']}/convert", json={"deal": {}})
+    assert answer.json()["contact_id"] is not None

@@ -92,6 +92,37 @@ async def test_a_lead_of_a_form_is_given_by_the_rules(client, anonymous, worker)
     assert await owner_of(client, {"id": kept["lead_id"]}) == one
 
 
+async def test_language_and_skills_that_a_form_asks_for_lead_to_who_has_them(
+    client, anonymous, worker
+):
+    plain, german, exporter = await users_of(client, 3)
+    members = [
+        {"user_id": plain, "languages": ["en"]},
+        {"user_id": german, "languages": ["de"]},
+        {"user_id": exporter, "languages": ["de"], "skills": ["export", "customs"]},
+    ]
+    pool = await client.made("lead-pools", {"name": "Inside sales", "members": members})
+    await rule_of(client, pool)
+    keys = ("email", "language", "skills")
+    fields = [{"key": "last_name", "is_required": True}, *({"key": key} for key in keys)]
+    form, path = await form_of(client, fields=fields, language="en")
+    await sent(anonymous, path, language="German", skills="export, customs")
+    await sent(anonymous, path, language="de-AT", skills="")
+    await sent(anonymous, path)
+    await client.idle()
+    leads = [
+        await client.read(f"leads/{one['lead_id']}") for one in await submissions(client, form)
+    ]
+    shown = {(lead["language"], *lead["skills"]): lead["owner_id"] for lead in leads}
+    # Whoever is not asked, or says nothing, has the language of the form.
+    assert shown[("en",)] == plain
+    assert shown[("de", "export", "customs")] == exporter
+    assert shown[("de-AT",)] in {german, exporter}
+    answers = {**person(), "language": "Klingonish"}
+    answer = await anonymous.post(f"{path}/submit", json={"answers": answers})
+    assert pointers(problem(answer, 422)) == ["/answers/language"]
+
+
 async def test_what_is_missing_or_wrong_is_said_and_not_kept(client, anonymous):
     fields = [
         {"key": "email", "is_required": True},

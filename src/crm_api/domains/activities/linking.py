@@ -62,6 +62,39 @@ async def move_links(
         await service.change(record, {"links": links})
 
 
+async def pass_on(
+    service: LinkedService[Any], entity: str, id: UUID, became: Mapping[str, UUID]
+) -> dict[str, list[str]]:
+    """Have what is linked to a record be about what it became, too, unless it names others.
+
+    `became` has ids by `TYPED` fields. Returns by record which of its fields were filled, for
+    `hand_back`.
+    """
+    filled: dict[str, list[str]] = {}
+    for record in await linked_to(service.records, entity, [id]):
+        values = {name: one for name, one in became.items() if getattr(record, name) is None}
+        if values and record.deleted_at is None:
+            await service.change(record, values)
+            filled[str(record.id)] = list(values)
+    return filled
+
+
+async def hand_back(
+    service: LinkedService[Any],
+    filled: Mapping[str, Sequence[str]],
+    became: Mapping[str, UUID],
+) -> None:
+    """Take back what `pass_on` filled, as far as nobody has changed it since."""
+    ids = [UUID(id) for id in filled]
+    for record in await service.records.locked(ids, everywhere=True):
+        known = {name: became.get(name) for name in filled[str(record.id)]}
+        values = dict.fromkeys(
+            name for name, one in known.items() if one is not None and getattr(record, name) == one
+        )
+        if values:
+            await service.change(record, values)
+
+
 async def drop_links(service: LinkedService[Any], entity: str, ids: Sequence[UUID]) -> int:
     """Take away the links to records that are gone for good; returns from how many."""
     gone = {str(id) for id in ids}

@@ -4,6 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
+from crm_api.domains.activities.linking import hand_back, pass_on
+from crm_api.domains.activities.service import ActivityService
+from crm_api.domains.activities.tasks import TaskService
 from crm_api.domains.companies.repository import LISTING as COMPANIES
 from crm_api.domains.companies.schemas import CompanyCreate
 from crm_api.domains.companies.service import CompanyService
@@ -31,6 +34,7 @@ from crm_api.kit.query.listing import Listing
 _KNOWN = {"contact_id": CONTACTS, "company_id": COMPANIES}
 _BECAME = Reference("lead", "leads", "contact_id")
 _MADE = {"deal_id": DEALS, **_KNOWN}
+_LINKED = (ActivityService, TaskService)
 _SHARED = ("country", "language", "time_zone", "source", "owner_id")
 
 
@@ -51,7 +55,7 @@ class LeadConverter:
         matched = await self._matches(lead, data)
         contact_id = data.contact_id or matched.get("contact_id")
         company_id = data.company_id or matched.get("company_id")
-        made: dict[str, str] = {}
+        made: dict[str, Any] = {}
         hand_down(self.tx, lead.owner_id)
         if company_id is None and lead.company_name is not None:
             company_id = await self._company(lead)
@@ -59,17 +63,20 @@ class LeadConverter:
         if contact_id is None and (lead.first_name or lead.last_name or lead.email):
             contact_id = await self._contact(lead, company_id)
             made["contact_id"] = str(contact_id)
+        if contact_id is None and company_id is None:
+            message = "It names neither a person nor a company: name one, or say which it is."
+            raise Invalid.at("/contact_id", "nameless", message)
         deal_id = (
             None if data.deal is None else await self._deal(lead, data, contact_id, company_id)
         )
         if deal_id is not None:
             made["deal_id"] = str(deal_id)
+        became = {"contact_id": contact_id, "company_id": company_id, "deal_id": deal_id}
+        made["linked"] = await self._pass_on(lead, became)
         await self.leads.assignments.end(lead.id, "closed", "converted")
         values: dict[str, Any] = {
             "status": way.after,
-            "contact_id": contact_id,
-            "company_id": company_id,
-            "deal_id": deal_id,
+            **became,
             "converted_at": self.tx.now,
             "made": {**made, "status": lead.status},
             **dict.fromkeys(("due_at", "waits_since", "unassigned_reason", "respond_by")),
@@ -87,6 +94,7 @@ class LeadConverter:
         way = need_way("lead", WAYS, lead.status, "revert")
         if faults := in_the_way(lead, "revert"):
             raise blocked(faults)
+        await self._hand_back(lead)
         await self._unmake(lead, keeps_changed=data.keeps_changed)
         values: dict[str, Any] = {
             "status": lead.made.get("status", way.after),
@@ -97,6 +105,20 @@ class LeadConverter:
             given = Given("manual", lead.pool_id, reason="reverted", is_accepted=True)
             self.leads.assignments.begin(lead.id, lead.owner_id, lead.hops, given)
         return await self.leads.told(await self.leads.change(lead, values, verb=way.event))
+
+    async def _pass_on(self, lead: Lead, became: Mapping[str, UUID | None]) -> dict[str, Any]:
+        """Have what was done, and is to be done, about a lead be found at what it became."""
+        await self.tx.flush()
+        known = {name: id for name, id in became.items() if id is not None}
+        found = {one.plural: await pass_on(one(self.tx), "lead", lead.id, known) for one in _LINKED}
+        return {plural: filled for plural, filled in found.items() if filled}
+
+    async def _hand_back(self, lead: Lead) -> None:
+        became = {name: getattr(lead, name) for name in _MADE}
+        for service in _LINKED:
+            filled = lead.made.get("linked", {}).get(service.plural, {})
+            await hand_back(service(self.tx), filled, became)
+        await self.tx.flush()
 
     async def _unmake(self, lead: Lead, *, keeps_changed: bool) -> None:
         """Put what a conversion made into the bin: the deal first, which refers to the others.

@@ -27,13 +27,21 @@ def _whole(text: str) -> int:
     return int(number)
 
 
-_READ: Mapping[str, Callable[[str], Any]] = {"employees": _whole, "industry": code_in}
+def _several(text: str) -> list[str]:
+    return [one.strip() for one in text.split(",") if one.strip()]
+
+
+_READ: Mapping[str, Callable[[str], Any]] = {
+    "employees": _whole,
+    "industry": code_in,
+    "skills": _several,
+}
 _READ_OWN: Mapping[str, Callable[[str], Any]] = {
     "integer": _whole,
     "decimal": parse_decimal,
     "money": parse_decimal,
     "bool": parse_bool,
-    "multiselect": lambda text: [one.strip() for one in text.split(",") if one.strip()],
+    "multiselect": _several,
 }
 
 

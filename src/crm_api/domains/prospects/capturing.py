@@ -113,9 +113,11 @@ def lead_of(
 ) -> LeadCreate:
     """The lead that answers describe; raises `Invalid`."""
     named = {name: told[name] or getattr(form, name) for name in ("campaign", "medium")}
+    if form.language is not None:
+        named["language"] = form.language
     whole = {
-        **given_by(answers, own),
         **{name: value for name, value in named.items() if value is not None},
+        **given_by(answers, own),
         "source": form.source,
         "utm": told["utm"],
     }

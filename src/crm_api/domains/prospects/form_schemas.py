@@ -27,6 +27,7 @@ from crm_api.platform.outreach.models import Channel
 CHOOSABLE = (
     *("first_name", "last_name", "title", "email", "phone", "company_name", "website"),
     *("industry", "employees", "region", "postal_code", "country", "description"),
+    *("language", "skills"),
 )
 """The fields of leads that a form may ask for, beside custom ones."""
 _KEYS = "|".join(CHOOSABLE)
@@ -80,7 +81,9 @@ class LeadFormFields(Create):
     thank_you: Prose | None = Field(None, description="What is said when it was sent.")
     redirect_url: Url | None = Field(None, description="Where a browser is led then.")
     language: Language | None = Field(
-        None, description="Of the page; without it that of the browser."
+        None,
+        description="Of the page, without it that of the browser; and of its leads, unless the "
+        "form asks for it.",
     )
     status: FormStatus = Field("active", description="`closed`: it takes nothing.")
     fields: Annotated[list[FormField], Field(min_length=1, max_length=40)] = Field(

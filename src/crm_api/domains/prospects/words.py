@@ -19,6 +19,7 @@ _FILLED = {
     "region": "address-level1",
     "postal_code": "postal-code",
     "country": "country-name",
+    "language": "language",
 }
 
 
