@@ -85,7 +85,7 @@ class LeadActions:
             **dict.fromkeys(("due_at", "waits_since", "unassigned_reason", "respond_by")),
         }
         if verb == "recycle":
-            values["owner_id"] = None
+            values |= {"owner_id": None, "recycled_at": self.tx.now, "hops": 0}
         return await self._done(current, values, event)
 
     async def assign(self, id: UUID, data: LeadAssign, expected: int | None = None) -> Any:

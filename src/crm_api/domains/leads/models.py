@@ -117,6 +117,7 @@ class Lead(Named, Reachable, Described, Entity):
     waits_since: Mapped[datetime | None]
     unassigned_reason: Mapped[str | None] = mapped_column(KeyText)
     hops: Mapped[int]
+    recycled_at: Mapped[datetime | None]
     # Not shown: when it is to be looked at again, and how it was decided that nobody can have it.
     due_at: Mapped[datetime | None]
     decision: Mapped[dict[str, Any]]

@@ -1,5 +1,6 @@
 """Leads as a part of the product."""
 
+from crm_api.domains.leads.automating import MoveLead
 from crm_api.domains.leads.importer import LeadImporter
 from crm_api.domains.leads.jobs import (
     commit_plan,
@@ -107,6 +108,7 @@ MODULE = Module(
             rows_of(lead_predictions="lead_id = ANY($2)"),
         )
     ],
+    actions=[MoveLead],
     work=WORK,
     touchpoints=TOUCHPOINTS,
     sections=SECTIONS,

@@ -110,8 +110,10 @@ _LOADS = """
     GROUP BY pool_id, user_id
 """
 _HAD = """
-    SELECT lead_id, user_id FROM lead_assignments
-    WHERE organization_id = $1 AND lead_id = ANY($2) AND ended_as IN ('returned', 'recalled')
+    SELECT a.lead_id, a.user_id FROM lead_assignments a
+    JOIN leads l ON l.organization_id = a.organization_id AND l.id = a.lead_id
+    WHERE a.organization_id = $1 AND a.lead_id = ANY($2) AND a.ended_as IN ('returned', 'recalled')
+        AND (l.recycled_at IS NULL OR a.ended_at > l.recycled_at)
 """
 _COURSES = """
     SELECT lead_id, user_id, ended_as, ended_at - created_at AS after,
@@ -373,6 +375,6 @@ class Assignments(Repository[LeadAssignment]):
         return await self.tx.fetch(_COURSES, self.tx.organization_id, list(ids))
 
     async def had(self, ids: Sequence[UUID]) -> set[tuple[UUID, UUID]]:
-        """Leads with those who gave them back or did not respond."""
+        """Leads with those who gave them back or did not respond, since they were recycled."""
         rows = await self.tx.fetch(_HAD, self.tx.organization_id, list(ids))
         return {(row["lead_id"], row["user_id"]) for row in rows}

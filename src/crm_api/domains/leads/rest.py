@@ -51,7 +51,10 @@ _REASONED: dict[ReasonedVerb, tuple[str, str]] = {
         "It goes to somebody else, and its pool is as if it had not been given.",
     ),
     "disqualify": ("Disqualify a lead", "It is not worth it."),
-    "recycle": ("Recycle a lead", "Nobody has it, till somebody claims it or it is given again."),
+    "recycle": (
+        "Recycle a lead",
+        "Nobody has it, till somebody claims it or it is given again: also to those who had it.",
+    ),
 }
 Days = Annotated[int, Query(ge=1, le=3_650, description="Of how many last days.")]
 leads = crud_router(LeadService)

@@ -153,6 +153,9 @@ class LeadOut(ReachableOut, DescribedOut, Out):
         "member of `pool_id` who takes it."
     )
     hops: int = Field(description="How often it went back for want of a response.")
+    recycled_at: datetime | None = Field(
+        description="When it was recycled last; who had it before may have it again."
+    )
 
 
 class LeadReason(Schema):

@@ -32,7 +32,7 @@ _COURSE = frozenset(
     {
         *("status", "status_reason", "owner_id", "contact_id", "company_id", "deal_id"),
         *("converted_at", "pool_id", "assigned_at", "respond_by", "responded_at"),
-        *("waits_since", "unassigned_reason", "hops"),
+        *("waits_since", "unassigned_reason", "hops", "recycled_at"),
     }
 )
 
@@ -79,7 +79,7 @@ class LeadService(CrudService[Lead]):
     plural = "leads"
     personal = Person(
         points={"email": "emails", "phone": "phones", "post": "addresses"},
-        keeps=frozenset({"status", "hops", "converted_at"}),
+        keeps=frozenset({"status", "hops", "converted_at", "recycled_at"}),
         replaced=frozenset({"status_reason"}),
         common=frozenset(
             (
@@ -96,6 +96,7 @@ class LeadService(CrudService[Lead]):
     begins_with: ClassVar[Mapping[str, Any]] = {
         **dict.fromkeys(("status_reason", "contact_id", "company_id", "deal_id", "converted_at")),
         **dict.fromkeys(("pool_id", "respond_by", "responded_at", "unassigned_reason", "due_at")),
+        "recycled_at": None,
         "probability": None,
         "hops": 0,
         "decision": {},

@@ -1,0 +1,17 @@
+"""When leads were recycled."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "20270317_recycled_leads"
+down_revision = "20270313_lead_queues"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.add_column("leads", sa.Column("recycled_at", sa.DateTime(timezone=True)))
+
+
+def downgrade() -> None:
+    op.drop_column("leads", "recycled_at")
