@@ -38,6 +38,13 @@ def test_control_characters_are_refused(char):
     assert f"U+{ord(char):04X}" in caught.value.message
 
 
+@pytest.mark.parametrize("none", ["\ufffe", "\uffff"])
+def test_what_no_document_can_hold_is_refused(none):
+    with pytest.raises(BadValue, match=f"U\\+{ord(none):04X}"):
+        clean(f"Example{none}")
+    assert clean("Example\ufffd \U0001fffe") == "Example\ufffd \U0001fffe"
+
+
 def test_half_a_surrogate_pair_is_refused():
     with pytest.raises(BadValue) as caught:
         clean("a\ud800b")

@@ -7,6 +7,8 @@ from crm_api.kit.values.errors import BadValue
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
+# No document in XML can hold them (XML 1.0, section 2.2): no workbook, no drawing, no web page.
+_NO_CHARACTER = re.compile(r"[\ufffe\uffff]")
 _BLANKS = (
     " \t\n\r\xa0\u1680"
     + "".join(map(chr, range(0x2000, 0x200C)))
@@ -38,6 +40,9 @@ def clean(raw: str) -> str:
         )
     if _SURROGATE.search(raw):
         raise BadValue("invalid_unicode", "The text holds half of a surrogate pair.")
+    if none := _NO_CHARACTER.search(raw):
+        message = f"The text holds U+{ord(none[0]):04X}, which is no character."
+        raise BadValue("invalid_unicode", message)
     # A lone CR becomes LF too: otherwise CR CR LF would need two rounds to settle.
     lines = raw.replace("\r\n", "\n").replace("\r", "\n")
     return composed(lines).strip(_BLANKS)
