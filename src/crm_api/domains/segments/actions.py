@@ -1,4 +1,4 @@
-"""What is done with segments beyond their fields: members by hand, refreshing, snapshots, stays."""
+"""What is done with segments beyond their fields: members by hand, refreshing, snapshots."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -15,11 +15,9 @@ from crm_api.domains.segments.service import SegmentService
 from crm_api.kit.crud.collections import service_of
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import CrmError, WrongState
-from crm_api.kit.query.cursor import context_of, seal, unseal
 from crm_api.kit.query.filters import Filter, parse
 from crm_api.kit.query.page import Page
 from crm_api.kit.query.selection import PageQuery, Selection
-from crm_api.kit.query.visibility import among, sight_of
 
 _STANDING = """
     SELECT size, refreshed_at, reconciled_at, drift_entered, drift_left, fault
@@ -50,15 +48,6 @@ _OPEN = """
     SELECT record_id FROM segment_members WHERE organization_id = $1 AND segment_id = $2
         AND record_id = ANY($3) AND left_at IS NULL
 """
-_STAYS = """
-    SELECT record_id, entered_at, left_at, entered_by, left_by FROM segment_members
-    WHERE organization_id = $1 AND segment_id = $2
-        AND ($3::uuid IS NULL OR record_id = $3)
-        AND ($4::timestamptz IS NULL OR (coalesce(left_at, entered_at), record_id, entered_at)
-            < ($4, $5, $6))
-    ORDER BY coalesce(left_at, entered_at) DESC, record_id DESC, entered_at DESC LIMIT $7
-"""
-_READ_ON = 20
 
 
 class SegmentActions:
@@ -165,38 +154,6 @@ class SegmentActions:
             rows = await self.tx.fetch(_SUPPRESSED, own, list(data.add), segment.id)
             refused |= {row["record_id"]: "suppressed" for row in rows}
         return refused
-
-    async def stays(
-        self, id: UUID, *, record_id: UUID | None, limit: int, cursor: str | None
-    ) -> dict[str, Any]:
-        """Who came and went when and why, the latest first; of those whom the actor sees."""
-        segment = await self._stored(id)
-        tx, listing = self.tx, segment.listing
-        tx.actor.require(f"{listing.area}:read")
-        context = context_of(
-            tx.organization_id, "segment_stays", str(id), record_id and str(record_id)
-        )
-        key = tx.database.signing_key
-        at: list[Any] = [None, None, None]
-        if cursor is not None:
-            said = unseal(key, context, cursor)
-            at = [datetime.fromisoformat(said[0]), UUID(said[1]), datetime.fromisoformat(said[2])]
-        found: list[Any] = []
-        sight = sight_of(tx.actor, listing)
-        for _ in range(_READ_ON):
-            rows = await tx.fetch(_STAYS, tx.organization_id, id, record_id, *at, limit + 1)
-            seen = await among(tx, listing, sight, [row["record_id"] for row in rows[:limit]])
-            for row in rows[:limit]:
-                if len(found) < limit:
-                    at = [row["left_at"] or row["entered_at"], row["record_id"], row["entered_at"]]
-                    if row["record_id"] in seen:
-                        found.append(dict(row))
-            if len(rows) <= limit:
-                return {"data": found, "next_cursor": None}
-            if len(found) == limit:
-                break
-        last = [at[0].isoformat(), str(at[1]), at[2].isoformat()]
-        return {"data": found, "next_cursor": seal(key, context, last)}
 
 
 _NOT_YET: Mapping[str, Any] = {

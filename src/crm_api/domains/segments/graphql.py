@@ -21,6 +21,7 @@ from crm_api.domains.segments.previewing import Preview
 from crm_api.domains.segments.proposing import MOST_PROPOSED, SegmentProposals
 from crm_api.domains.segments.schemas import EventName
 from crm_api.domains.segments.service import BehaviourEventService, SegmentService
+from crm_api.domains.segments.stays import SegmentStays
 from crm_api.domains.segments.tracking import Tracking
 from crm_api.kit.graphql.context import GraphInfo
 from crm_api.kit.graphql.fields import Collection
@@ -78,6 +79,16 @@ class SegmentStayPage:
     """Stays of a segment, the latest first."""
 
 
+@type_from(schemas.SegmentsOfRecord)
+class SegmentsOfRecord:
+    """The segments of a record, the latest first."""
+
+
+@type_from(schemas.SegmentSizes)
+class SegmentSizes:
+    """A segment over time, the oldest first."""
+
+
 @type_from(figures.SegmentOverlapOut)
 class SegmentOverlap:
     """How much segments have in common, of those whom the actor sees."""
@@ -96,6 +107,19 @@ class SegmentDiscovery:
 @type_from(figures.SegmentCohorts)
 class SegmentCohorts:
     """Cohorts by the month in which contacts were made, the oldest first."""
+
+
+class _Of(Schema):
+    """What REST has in its path."""
+
+    target: schemas.SegmentTarget
+
+
+class _Sizes(Schema):
+    """What REST takes as parameters."""
+
+    by: schemas.SizesBy = "day"
+    last: int = Field(30, ge=1, le=400)
 
 
 class _Cohorts(Schema):
@@ -138,9 +162,36 @@ class SegmentQuery:
         after: str | None = None,
     ) -> SegmentStayPage:
         """Who came to a segment and left it, when and why, the latest first."""
-        found = await SegmentActions(info.context.tx).stays(
+        found = await SegmentStays(info.context.tx).of_segment(
             id, record_id=record_id, limit=page_size(first), cursor=after
         )
+        return cast("Any", found)
+
+    @strawberry.field
+    async def segments_of(
+        self,
+        info: GraphInfo,
+        *,
+        target: str,
+        id: UUID,
+        ended: bool = False,
+        first: int = 50,
+        after: str | None = None,
+    ) -> SegmentsOfRecord:
+        """Which segments a contact or company belongs to, since when and why, the latest first."""
+        data = shape_given(_Of, {"target": target})
+        found = await SegmentStays(info.context.tx).of_record(
+            data.target, id, ended=ended, limit=page_size(first), cursor=after
+        )
+        return cast("Any", found)
+
+    @strawberry.field
+    async def segment_sizes(
+        self, info: GraphInfo, id: UUID, by: str = "day", last: int = 30
+    ) -> SegmentSizes:
+        """How a segment grows and shrinks, by day, week or month."""
+        data = shape_given(_Sizes, {"by": by, "last": last})
+        found = await SegmentStays(info.context.tx).sizes(id, by=data.by, last=data.last)
         return cast("Any", found)
 
     @strawberry.field

@@ -3,7 +3,7 @@
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 
 from crm_api.domains.recipes.asking import ProposalRequest
 from crm_api.domains.segments.actions import SegmentActions
@@ -28,13 +28,18 @@ from crm_api.domains.segments.schemas import (
     SegmentOut,
     SegmentPreview,
     SegmentProposalPage,
+    SegmentSizes,
+    SegmentsOfRecord,
     SegmentStandingOut,
     SegmentStayPage,
+    SegmentTarget,
+    SizesBy,
     SnapshotInput,
     TrackAnswer,
     TrackInput,
 )
 from crm_api.domains.segments.service import BehaviourEventService, SegmentService
+from crm_api.domains.segments.stays import SegmentStays
 from crm_api.domains.segments.tracking import Tracking
 from crm_api.kit.crud.collections import service_of
 from crm_api.kit.query.moments import moment_of
@@ -58,6 +63,9 @@ Record = Annotated[UUID | None, Query(description="Only of this record.")]
 Ids = Annotated[str, Query(max_length=700, description="The segments: `ID,ID`.")]
 Of = Annotated[UUID | None, Query(description="Only members of this segment.")]
 Done = Annotated[EventName | None, Query(description="Only this, such as `page.viewed`.")]
+By = Annotated[SizesBy, Query(description="How long each stretch of time is.")]
+Last = Annotated[int, Query(ge=1, le=400, description="So many of them, with this one.")]
+Ended = Annotated[bool, Query(description="Also those that it belongs to no more.")]
 Months = Annotated[int, Query(ge=1, le=36, description="So many months, with this one.")]
 
 Few = Annotated[int, Query(ge=1, le=MOST_PROPOSED, description="So many members at a time.")]
@@ -289,8 +297,50 @@ async def stays(
     cursor: params.Cursor = None,
 ) -> Response:
     """The latest first; of those whom the actor sees."""
-    found = await SegmentActions(tx).stays(id, record_id=record_id, limit=limit, cursor=cursor)
+    found = await SegmentStays(tx).of_segment(id, record_id=record_id, limit=limit, cursor=cursor)
     return answers.plain(found)
 
 
-ROUTERS = (tracking, behaviour, pure, segments)
+@segments.get(
+    "/{id}/sizes",
+    operation_id="getSegmentSizes",
+    summary="How a segment grows and shrinks",
+    responses={200: {"model": SegmentSizes}} | _READS,
+)
+async def sizes(id: Id, tx: Reading, by: By = "day", last: Last = 30) -> Response:
+    """How many belonged to it by day, week or month, who came and left, and what nights found.
+
+    Of all, whoever asks, in the organization's time zone.
+    """
+    return answers.plain(await SegmentStays(tx).sizes(id, by=by, last=last))
+
+
+def _add_of_record(router: APIRouter, target: SegmentTarget) -> None:
+    async def listed(
+        id: Id,
+        tx: Reading,
+        *,
+        ended: Ended = False,
+        limit: params.Limit = 50,
+        cursor: params.Cursor = None,
+    ) -> Response:
+        stays = SegmentStays(tx)
+        return answers.plain(
+            await stays.of_record(target, id, ended=ended, limit=limit, cursor=cursor)
+        )
+
+    router.add_api_route(
+        "/{id}/segments",
+        listed,
+        methods=["GET"],
+        operation_id=f"listSegmentsOf{target.title()}",
+        summary=f"Which segments a {target} belongs to",
+        description="Since when and why; of segments that the actor sees, the latest first.",
+        responses={200: {"model": SegmentsOfRecord}} | _READS,
+    )
+
+
+contacts, companies = new_router("segments", "contacts"), new_router("segments", "companies")
+_add_of_record(contacts, "contact")
+_add_of_record(companies, "company")
+ROUTERS = (tracking, behaviour, pure, segments, contacts, companies)

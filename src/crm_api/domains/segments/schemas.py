@@ -1,6 +1,6 @@
 """What tracked events and segments look like from outside."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
@@ -34,6 +34,7 @@ EventName = Annotated[
 ]
 Property = Annotated[str, StringConstraints(min_length=1, max_length=60)]
 Address = Annotated[str, StringConstraints(min_length=3, max_length=254)]
+SizesBy = Literal["day", "week", "month"]
 
 
 class ExternalRef(Schema):
@@ -235,6 +236,45 @@ class SegmentStayPage(Shape):
 
     data: list[SegmentStay]
     next_cursor: str | None
+
+
+class SegmentOfRecord(Shape):
+    """From when till when a record belonged to a segment."""
+
+    segment_id: UUID
+    name: str
+    kind: SegmentKind
+    entered_at: datetime
+    left_at: datetime | None = Field(description="Null: it belongs to it.")
+    entered_by: str = Field(description="`filter`, `hand`, `snapshot`, `reconciled`, `merged`.")
+    left_by: str | None
+
+
+class SegmentsOfRecord(Shape):
+    """The segments of a record, the latest first."""
+
+    data: list[SegmentOfRecord]
+    next_cursor: str | None
+
+
+class SegmentSize(Shape):
+    """A segment in a stretch of time."""
+
+    begins: date
+    size: int = Field(description="How many belonged to it at the end, or do now.")
+    entered: int
+    left: int
+    drift_entered: int = Field(
+        description="Of those who entered, whom a night found missing: by the passing of time, or "
+        "missed."
+    )
+    drift_left: int
+
+
+class SegmentSizes(Shape):
+    """A segment over time, the oldest first."""
+
+    data: list[SegmentSize]
 
 
 class MembershipMoved(Shape):
