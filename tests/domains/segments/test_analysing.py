@@ -1,8 +1,10 @@
 """What segments have in common, what tells them apart, and what is found in purchases."""
 
 import math
-from datetime import UTC, datetime
+import random
+from datetime import UTC, datetime, timedelta
 from fractions import Fraction
+from uuid import UUID
 
 import numpy as np
 import pytest
@@ -19,7 +21,7 @@ from crm_api.domains.segments.arithmetic import (
     silhouette,
 )
 from support.clients import pointers, problem
-from support.segments import people, track
+from support.segments import matching, people, track
 
 
 async def by_hand(client, name, ids):
@@ -130,6 +132,48 @@ async def test_customers_are_told_by_what_they_bought(client):
     document = """query($i: DiscoverInput!) { segmentDiscovery(input: $i) {
         customers groups { name count } } }"""
     assert (await client.data(document, i={}))["segmentDiscovery"]["customers"] == 4
+
+
+LATELY = "UPDATE deals SET closed_at = $2 WHERE id = $1"
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+async def test_cells_and_clusters_have_filters_of_whom_is_in_them(client, owner, seed):
+    dice, now = random.Random(seed), datetime.now(UTC)
+    ids = await people(client, *(f"Person {n}" for n in range(18)))
+    bought = {id: dice.choice([0, 1, 1, 2, 3, 5]) for id in ids}
+    for id, number in bought.items():
+        for _ in range(number):
+            await won(client, id, str(dice.choice([10, 99.5, 100, 2_000])))
+    for deal in (await client.read("deals", limit=200))["data"]:
+        moment = now - timedelta(days=dice.choice([0, 1, 9, 40, 100]), hours=dice.random() * 5)
+        await owner.execute(LATELY, UUID(deal["id"]), moment)
+    lost = await client.made("deals", {"name": "D", "contact_id": ids[0]})
+    await client.post(f"/v1/deals/{lost['id']}/lose", json={})
+    told = await discovered(client)
+    assert len(told["cells"]) > 3
+    seen = []
+    for cell in told["cells"]:
+        found = await matching(client, cell["filter"])
+        assert len(found) == cell["count"], cell
+        seen += found
+    assert len(set(seen)) == len(seen) == sum(number > 0 for number in bought.values())
+    told = await discovered(client, method="clusters", clusters=3)
+    for one in told["clusters"]:
+        # Of so many whom the rules hold for, so many are of it.
+        found = await matching(client, one["filter"])
+        assert round(len(found) * one["precision"]) == round(one["count"] * one["recall"])
+
+
+async def test_a_cluster_that_money_tells_has_a_filter(client):
+    ids = await people(client, "A", "B", "C", "D", "E")
+    for id, amount in zip(ids, ("10", "12.5", "9000", "9500.55", "9500.55"), strict=True):
+        await won(client, id, amount)
+    told = await discovered(client, method="clusters", clusters=2)
+    found = {one["count"]: one for one in told["clusters"]}
+    assert {rule["feature"] for one in found.values() for rule in one["rules"]} == {"monetary"}
+    assert await matching(client, found[2]["filter"]) == ["A", "B"]
+    assert await matching(client, found[3]["filter"]) == ["C", "D", "E"]
 
 
 async def test_cohorts_count_who_did_something_and_leave_open_what_is_not_over(client):

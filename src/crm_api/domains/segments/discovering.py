@@ -2,8 +2,8 @@
 
 import asyncio
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -28,17 +28,30 @@ from crm_api.kit.query.listing import Listing
 from crm_api.platform.exchange.repository import ExchangeRates
 
 MOST = 200_000
-_BOUGHT: Mapping[BoughtIn, tuple[Listing, str, str, str, dict[str, Any]]] = {
-    "deals": (DEALS, "closed_at", "base_amount", "base_currency", {"status": "won"}),
-    "orders": (
-        ORDERS,
-        "confirmed_at",
-        "net",
-        "currency",
+
+
+class _Bought(NamedTuple):
+    """When something was bought, for how much in which currency, and what counts."""
+
+    listing: Listing
+    at: str
+    amount: str
+    currency: str
+    where: Mapping[str, Any]
+    field: str
+    """What filters sum, which take it in the organization's currency where it is kept so."""
+
+
+_BOUGHT: Mapping[BoughtIn, _Bought] = {
+    "deals": _Bought(
+        DEALS, "closed_at", "base_amount", "base_currency", {"status": "won"}, "amount"
+    ),
+    "orders": _Bought(
+        *(ORDERS, "confirmed_at", "net", "currency"),
         {"status": {"nin": ["draft", "cancelled"]}},
+        "net",
     ),
 }
-"""When something was bought, for how much in which currency, and what counts."""
 # What is in another currency counts as bought, and its amount as none.
 _CUSTOMERS = """
     WITH b AS MATERIALIZED ({bought}), q AS MATERIALIZED ({inner})
@@ -71,13 +84,13 @@ class Discovery:
             **dict.fromkeys(("silhouette", "stability", "seed")),
         }
         if data.method == "rfm":
-            return {**shown, **_grid(self._scored(rows))}
+            return {**shown, **self._grid(data, self._scored(rows))}
         features = self._features(rows)
         if len(np.unique(features, axis=0)) < data.clusters:
             message = "There are fewer customers that differ than clusters to make."
             raise Invalid.at("/clusters", "too_few_customers", message)
         # It takes seconds of many customers, in which others are to be served.
-        return {**shown, **await asyncio.to_thread(_clusters, data, features)}
+        return {**shown, **await asyncio.to_thread(_clusters, data, features, currency)}
 
     async def customers_of(self, data: DiscoverInput, r: int, f: int) -> list[UUID]:
         """The customers of a cell of the RFM grid."""
@@ -88,13 +101,13 @@ class Discovery:
 
     def hidden_of(self, source: BoughtIn) -> list[str]:
         """What it would need of purchases and is hidden."""
-        listing, at, amount, of, _ = _BOUGHT[source]
+        listing, at, amount, of, *_ = _BOUGHT[source]
         hidden = {at, amount, of} & self.tx.actor.hidden(listing.entity)
         return [f"{listing.entity}.{name}" for name in sorted(hidden)]
 
     async def _customers(self, data: DiscoverInput, currency: str) -> list[Any]:
         tx = self.tx
-        listing, at, amount, of, source = _BOUGHT[data.source]
+        listing, at, amount, of, source, _ = _BOUGHT[data.source]
         tx.actor.require(f"{listing.area}:read")
         hidden = {at, amount, of} & tx.actor.hidden(listing.entity)
         if hidden:
@@ -124,15 +137,31 @@ class Discovery:
         return rows
 
     def _scored(self, rows: Sequence[Any]) -> list["_Scored"]:
-        # By days: within one nobody buys more lately than others, whatever the clock says.
-        zone = ZoneInfo(self.tx.actor.time_zone)
         columns = (
-            [row["last"].astimezone(zone).toordinal() for row in rows],
+            [self._day(row["last"]) for row in rows],
             [row["number"] for row in rows],
             [row["amount"] for row in rows],
         )
         scores = (arithmetic.scores(np.array(one, dtype=np.float64)).tolist() for one in columns)
         return [_Scored(*one) for one in zip(*scores, rows, strict=True)]
+
+    def _day(self, moment: datetime) -> int:
+        """By days: within one nobody buys more lately than others, whatever the clock says."""
+        return moment.astimezone(ZoneInfo(self.tx.actor.time_zone)).toordinal()
+
+    def _grid(self, data: DiscoverInput, scores: Sequence["_Scored"]) -> dict[str, Any]:
+        today = self._day(self.tx.now)
+        days = _least((one.r, self._day(one.row["last"])) for one in scores)
+        numbers = _least((one.f, one.row["number"]) for one in scores)
+        grid = _grid(scores)
+        for cell in grid["cells"]:
+            since, until = _bounds(days, cell["recency"])
+            parts = [
+                *_lately(data, since and today - since, until and today - until),
+                *_often(data, *_bounds(numbers, cell["frequency"])),
+            ]
+            cell["filter"] = _whole(data, parts)
+        return grid
 
     def _features(self, rows: Sequence[Any]) -> Floats:
         now, day = self.tx.now, timedelta(days=1)
@@ -145,7 +174,7 @@ class Discovery:
         ).reshape(len(rows), len(FEATURES))
 
 
-def _clusters(data: DiscoverInput, features: Floats) -> dict[str, Any]:
+def _clusters(data: DiscoverInput, features: Floats, currency: str) -> dict[str, Any]:
     found = arithmetic.clusters(features, data.clusters)
     told: list[dict[str, Any]] = []
     for label in np.unique(found.labels):
@@ -159,7 +188,7 @@ def _clusters(data: DiscoverInput, features: Floats) -> dict[str, Any]:
                 "rules": [_rule(rule) for rule in rules],
                 "precision": round(precision, 6),
                 "recall": round(recall, 6),
-                "filter": _filter(data, rules),
+                "filter": _filter(data, rules, currency),
             }
         )
     told.sort(key=lambda one: -one["count"])
@@ -211,21 +240,66 @@ def _rule(rule: Rule) -> dict[str, Any]:
     }
 
 
-def _filter(data: DiscoverInput, rules: Sequence[Rule]) -> dict[str, Any] | None:
-    """How lately and how often can be asked of all; sums only of rollups that somebody defines."""
-    _, at, _, _, source = _BOUGHT[data.source]
+def _filter(data: DiscoverInput, rules: Sequence[Rule], currency: str) -> dict[str, Any] | None:
+    """The rules of a cluster as a filter."""
+    _, at, _, _, where, field = _BOUGHT[data.source]
     parts: list[dict[str, Any]] = []
     for rule in rules:
+        operator = "gte" if rule.at_least else "lte"
         if FEATURES[rule.feature] == "frequency":
-            operator = "gte" if rule.at_least else "lte"
-            parts.append({data.source: {"count": {"where": source, operator: round(rule.bound)}}})
-        elif FEATURES[rule.feature] == "recency_days":
+            parts.append({data.source: {"count": {"where": where, operator: round(rule.bound)}}})
+        elif FEATURES[rule.feature] == "monetary":
+            bound = f"{Decimal(repr(rule.bound)):f}"
+            summed = {"field": field, "where": where, operator: bound}
+            if data.source == "orders":
+                summed["currency"] = currency
+            parts.append({data.source: {"sum": summed}})
+        else:
             days = int(rule.bound) if rule.at_least else int(rule.bound) + 1
-            some = {data.source: {"some": {**source, at: {"gte": f"@now-{days}d"}}}}
+            some = {data.source: {"some": {**where, at: {"gte": f"@now-{days}d"}}}}
             parts.append({"not": some} if rule.at_least else some)
-    if parts:
-        # Whoever never bought has bought neither lately nor often.
-        parts.insert(0, {data.source: {"some": source}})
-    if data.segment_id is not None and parts:
-        parts.append({"segment": {"eq": str(data.segment_id)}})
-    return {"and": parts} if parts else None
+    return _whole(data, parts) if parts else None
+
+
+def _whole(data: DiscoverInput, parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    # Whoever never bought has bought neither lately nor often.
+    whole = [{data.source: {"some": _BOUGHT[data.source].where}}, *parts]
+    if data.segment_id is not None:
+        whole.append({"segment": {"eq": str(data.segment_id)}})
+    return {"and": whole}
+
+
+def _least(scored: Iterable[tuple[int, int]]) -> dict[int, int]:
+    """By score, in their order, the least value that has it."""
+    found: dict[int, int] = {}
+    for score, value in scored:
+        found[score] = min(value, found.get(score, value))
+    return dict(sorted(found.items()))
+
+
+def _bounds(least: Mapping[int, int], score: int) -> tuple[int | None, int | None]:
+    """From which value on one has a score, and from which on no more; the ends are open.
+
+    Whoever buys later on has one score as well: nothing lies between two.
+    """
+    scores = list(least)
+    place = scores.index(score)
+    above = scores[place + 1 : place + 2]
+    return least[score] if place else None, least[above[0]] if above else None
+
+
+def _lately(data: DiscoverInput, since: int | None, until: int | None) -> Iterator[dict[str, Any]]:
+    """That the last purchase was so many days ago at most, and longer ago than so many."""
+    _, at, _, _, where, _ = _BOUGHT[data.source]
+    for days, operator in ((since, "some"), (until, "none")):
+        if days is not None:
+            then = {at: {"gte": f"@today-{days}d"}}
+            yield {data.source: {operator: {**where, **then}}}
+
+
+def _often(data: DiscoverInput, least: int | None, more: int | None) -> Iterator[dict[str, Any]]:
+    where = _BOUGHT[data.source].where
+    if least is None and more is None:
+        return
+    bounds: dict[str, Any] = {"gte": least} if more is None else {"between": [least or 1, more - 1]}
+    yield {data.source: {"count": {"where": where, **bounds}}}

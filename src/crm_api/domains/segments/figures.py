@@ -89,6 +89,9 @@ class RfmCell(Shape):
     frequency: int
     count: int
     monetary: AmountOut = Field(description="What they bought altogether.")
+    filter: dict[str, Any] = Field(
+        description="Who has these scores, as a filter for a segment: it goes on with the days."
+    )
 
 
 class RfmGroup(Shape):
@@ -118,7 +121,7 @@ class FoundCluster(Shape):
     precision: float = Field(description="How many of whom the rules hold for are of it.")
     recall: float = Field(description="For how many of it the rules hold.")
     filter: dict[str, Any] | None = Field(
-        description="The rules as a filter for a segment, but for those of money."
+        description="The rules as a filter for a segment; null where none tells it."
     )
 
 
