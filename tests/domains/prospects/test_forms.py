@@ -92,6 +92,21 @@ async def test_a_lead_of_a_form_is_given_by_the_rules(client, anonymous, worker)
     assert await owner_of(client, {"id": kept["lead_id"]}) == one
 
 
+async def test_a_list_is_filled_from_a_form(client, anonymous):
+    form, path = await form_of(client)
+    await sent(anonymous, path)
+    problem(await anonymous.post(f"{path}/submit", json={"answers": {}}), 422)
+    (kept,) = await submissions(client, form)
+    await client.made("leads", {"last_name": "Elsewhere"})
+    one = await client.made("prospect-lists", {"name": "Form"})
+    url = f"/v1/prospect-lists/{one['id']}/members"
+    told = (await client.post(url, json={"form_id": form["id"]})).json()
+    assert (told["changed"], told["more"]) == (1, False)
+    (member,) = (await client.read(f"prospect-lists/{one['id']}/members"))["data"]
+    assert member["lead_id"] == kept["lead_id"]
+    assert (await client.post(url, json={"form_id": form["id"]})).json()["changed"] == 0
+
+
 async def test_language_and_skills_that_a_form_asks_for_lead_to_who_has_them(
     client, anonymous, worker
 ):

@@ -65,6 +65,8 @@ async def test_what_is_added_is_there(client, other):
         ({"lead_ids": [lead["id"], foreign["id"]]}, ["/lead_ids/1"]),
         ({"filter": {"shoe": {"eq": 1}}}, ["/filter/shoe"]),
         ({"contact_filter": {"shoe": {"eq": 1}}}, ["/contact_filter/shoe"]),
+        ({"segment_id": str(uuid4())}, ["/segment_id"]),
+        ({"form_id": str(uuid4())}, ["/form_id"]),
     ):
         assert pointers(problem(await client.post(url, json=body), 422)) == wrong
     for body in ({}, {"lead_ids": []}, {"filter": {}, "lead_ids": [lead["id"]]}, {"cursor": "x"}):
@@ -93,6 +95,24 @@ async def test_contacts_become_leads_or_are_the_open_one_they_have(client):
     assert lead["matched_contact_id"] == contact["id"]
     assert (await added(client, one, contact_filter=wanted))["changed"] == 0
     assert len((await client.read("leads"))["data"]) == 2
+
+
+async def test_a_list_is_filled_from_a_segment(client):
+    one = await list_of(client)
+    segment = await client.made("segments", {"name": "Guests", "kind": "static"})
+    guest = await client.made("contacts", {"last_name": "Guest", "email": "guest@example.com"})
+    await client.made("contacts", {"last_name": "Elsewhere"})
+    path = f"/v1/segments/{segment['id']}/members"
+    assert (await client.post(path, json={"add": [guest["id"]]})).status_code == 200
+    told = await added(client, one, segment_id=segment["id"])
+    assert (told["changed"], told["more"]) == (1, False)
+    (member,) = await members(client, one)
+    assert (await client.read(f"leads/{member['lead_id']}"))["last_name"] == "Guest"
+    of_companies = {"name": "Banks", "target": "company", "filter": {"industry": "bank"}}
+    other = await client.made("segments", of_companies)
+    url = f"/v1/prospect-lists/{one['id']}/members"
+    answer = await client.post(url, json={"segment_id": other["id"]})
+    assert pointers(problem(answer, 422)) == ["/segment_id"]
 
 
 async def test_of_many_who_add_the_same_at_once_each_lead_is_on_it_once(client):
@@ -170,6 +190,8 @@ async def test_parts_by_number_and_by_value(client):
     ]
     parts = await parts_of(client, await list_of(client, leads), by="count", count=3)
     assert [len(ids) for _, ids in parts] == [3, 3, 1]
+    parts = await parts_of(client, await list_of(client, leads), by="count", counts=[4, 1])
+    assert [(part["part"], len(ids)) for part, ids in parts] == [("1", 4), ("2", 1), ("3", 2)]
     parts = await parts_of(client, await list_of(client, leads), by="field", field="country")
     assert [(part["part"], len(ids)) for part, ids in parts] == [("at", 2), ("de", 5)]
     how = {"by": "field", "field": "postal_code", "prefix": 2}
@@ -197,6 +219,8 @@ async def test_what_cannot_be_split(client):
         {"by": "share"},
         {"by": "share", "shares": [1]},
         {"by": "count", "count": 2, "field": "country"},
+        {"by": "count", "count": 2, "counts": [1]},
+        {"by": "share", "counts": [1]},
         {"by": "field", "field": "email"},
     ):
         problem(await client.post(url, json=body), 422)

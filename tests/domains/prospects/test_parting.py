@@ -13,6 +13,7 @@ from crm_api.domains.prospects.parting import (
     by_value,
     costs,
     in_counts,
+    in_each_count,
     in_shares,
     in_turn,
 )
@@ -63,6 +64,10 @@ def test_lots_are_drawn_alike_each_time_and_differ_by_list():
 
 def test_the_last_of_equal_parts_has_what_is_left():
     assert [len(part) for part in in_counts(list(range(7)), 3)] == [3, 3, 1]
+    for counts, lengths in (([3, 2], [3, 2, 2]), ([4, 3], [4, 3]), ([5, 5, 5], [5, 2]), ([9], [7])):
+        parts = in_each_count(list(range(7)), counts)
+        assert [len(part) for part in parts] == lengths
+        assert [one for part in parts for one in part] == list(range(7))
 
 
 def test_values_are_told_by_their_beginnings():

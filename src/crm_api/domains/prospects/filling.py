@@ -4,11 +4,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
+from crm_api.domains.contacts.repository import CONTACTS
 from crm_api.domains.contacts.service import ContactService
 from crm_api.domains.leads.repository import LEADS
 from crm_api.domains.leads.schemas import LeadCreate
 from crm_api.domains.leads.service import LeadService
 from crm_api.domains.prospects.capturing import Capture
+from crm_api.domains.prospects.forms import LeadFormService, LeadSubmissionService
 from crm_api.domains.prospects.list_schemas import (
     MOST_AT_ONCE,
     MOST_CONTACTS,
@@ -16,12 +18,13 @@ from crm_api.domains.prospects.list_schemas import (
     ProspectRemoval,
 )
 from crm_api.domains.prospects.models import ProspectList
-from crm_api.domains.prospects.repository import MEMBERS
+from crm_api.domains.prospects.repository import MEMBERS, caused, sent_by
 from crm_api.domains.prospects.service import (
     ProspectListService,
     ProspectMemberService,
     split_before,
 )
+from crm_api.domains.segments.service import SegmentService
 from crm_api.kit.automation import condition_of
 from crm_api.kit.crud.purges import destroy
 from crm_api.kit.db.tx import Tx
@@ -58,7 +61,12 @@ class Filling:
             wanted, more = await self._passing(id, data.filter)
         elif data.import_id is not None:
             await self._need_import(data.import_id)
-            wanted, more = await self._passing(id, {}, data.import_id)
+            among = caused(self.tx.organization_id, data.import_id)
+            wanted, more = await self._passing(id, {}, among)
+        elif data.form_id is not None:
+            await self._need_form(data.form_id)
+            among = sent_by(self.tx.organization_id, data.form_id)
+            wanted, more = await self._passing(id, {}, among)
         else:
             wanted, cursor = await self._contacts(data)
         listed = await self.members.records.listed(id, wanted)
@@ -115,21 +123,43 @@ class Filling:
             message = f"It is an import of another kind: {found.target}."
             raise Invalid.at("/import_id", "other_target", message)
 
+    async def _need_form(self, id: UUID) -> None:
+        """Raise `Invalid` unless it is a form whose submissions are seen."""
+        LeadSubmissionService(self.tx).need("read")
+        forms = LeadFormService(self.tx)
+        forms.need("read")
+        if await forms.records.find(id) is None:
+            raise Invalid.at("/form_id", "unknown_reference", "There is no such form.")
+
+    async def _need_segment(self, id: UUID) -> None:
+        """Raise `Invalid` unless it is a segment of contacts that is seen."""
+        segments = SegmentService(self.tx)
+        segments.need("read")
+        found = await segments.records.find(id)
+        if found is None:
+            raise Invalid.at("/segment_id", "unknown_reference", "There is no such segment.")
+        if found.target != CONTACTS.entity:
+            raise Invalid.at("/segment_id", "other_target", "It is a segment of companies.")
+
     async def _passing(
-        self, id: UUID, source: Mapping[str, Any], import_id: UUID | None = None
+        self, id: UUID, source: Mapping[str, Any], among: Any = None
     ) -> tuple[Sequence[UUID], bool]:
         filter = condition_of(self.tx, "lead", source)
         sight = self.leads.records.sight
         found = await self.members.records.unlisted(
-            id, filter, sight, MOST_AT_ONCE + 1, import_id=import_id
+            id, filter, sight, MOST_AT_ONCE + 1, among=among
         )
         return found[:MOST_AT_ONCE], len(found) > MOST_AT_ONCE
 
     async def _contacts(self, data: ProspectAddition) -> tuple[list[UUID], str | None]:
         """The leads that contacts are, or become."""
         contacts = ContactService(self.tx)
+        source = data.contact_filter
+        if data.segment_id is not None:
+            await self._need_segment(data.segment_id)
+            source = {"segment": {"eq": str(data.segment_id)}}
         try:
-            filter = condition_of(self.tx, "contact", data.contact_filter)
+            filter = condition_of(self.tx, "contact", source)
         except CrmError as error:
             raise _elsewhere(error) from None
         query = PageQuery(

@@ -83,6 +83,9 @@ class ProspectMemberOut(Out):
     given_at: datetime | None
 
 
+_SOURCES = ("lead_ids", "filter", "contact_filter", "segment_id", "import_id", "form_id")
+
+
 class ProspectAddition(Schema):
     """Who comes on a list; one of these."""
 
@@ -99,17 +102,23 @@ class ProspectAddition(Schema):
         None,
         description="An import of leads: those that it made or changed and that are not on it yet.",
     )
+    form_id: UUID | None = Field(
+        None, description="A form: the leads that came by it and that are not on it yet."
+    )
+    segment_id: UUID | None = Field(
+        None, description="A segment of contacts; the same as a `contact_filter` that asks for it."
+    )
     cursor: Annotated[str, Field(max_length=2_000)] | None = Field(
         None, description="Of contacts, `next_cursor` of the answer before."
     )
 
     @model_validator(mode="after")
     def _one(self) -> Self:
-        given = (self.lead_ids, self.filter, self.contact_filter, self.import_id)
-        if sum(one is not None for one in given) != 1:
-            raise ValueError("one of lead_ids, filter, contact_filter and import_id is given")
-        if self.cursor is not None and self.contact_filter is None:
-            raise ValueError("a cursor goes with contact_filter")
+        given = [name for name in _SOURCES if getattr(self, name) is not None]
+        if len(given) != 1:
+            raise ValueError(f"one of {', '.join(_SOURCES)} is given")
+        if self.cursor is not None and given[0] not in {"contact_filter", "segment_id"}:
+            raise ValueError("a cursor goes with contact_filter or segment_id")
         return self
 
 
@@ -139,7 +148,13 @@ class ProspectSplit(Schema):
     shares: Annotated[list[Part], Field(min_length=2, max_length=MOST_PARTS)] | None = Field(
         None, description="For `share` and `score`.", examples=[[2, 1]]
     )
-    count: Part | None = Field(None, description="For `count`.")
+    count: Part | None = Field(None, description="For `count`: so many in each part.")
+    counts: Annotated[list[Part], Field(min_length=1, max_length=MOST_PARTS - 1)] | None = Field(
+        None,
+        description="For `count`, in place of `count`: so many in each part in turn, as long as "
+        "there are any; what is left is one more.",
+        examples=[[500, 300]],
+    )
     field: PartField | Literal["postal_code"] | None = Field(None, description="For `field`.")
     prefix: Annotated[int, Field(ge=1, le=20)] | None = Field(
         None, description="Of the value its first characters: areas of postal codes."
@@ -149,9 +164,11 @@ class ProspectSplit(Schema):
     def _fit(self) -> Self:
         needed = {"share": "shares", "score": "shares", "count": "count", "field": "field"}
         own = needed.get(self.by)
+        if own == "count" and self.counts is not None:
+            own = "counts"
         if own is not None and getattr(self, own) is None:
             raise ValueError(f"`{own}` is needed")
-        others = {"shares", "count", "field"} - {own}
+        others = {"shares", "count", "counts", "field"} - {own}
         if any(getattr(self, name) is not None for name in others):
             raise ValueError(
                 f"`{self.by}` goes by {'nothing else' if own is None else f'`{own}` alone'}"

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from decimal import Decimal
 from hashlib import sha256
+from itertools import accumulate, pairwise
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -54,6 +55,13 @@ def in_turn(items: Sequence[T], shares: Sequence[int]) -> list[list[T]]:
 def in_counts(items: Sequence[T], count: int) -> list[list[T]]:
     """So many in each part, the last one with what is left."""
     return [list(items[start : start + count]) for start in range(0, len(items), count)]
+
+
+def in_each_count(items: Sequence[T], counts: Sequence[int]) -> list[list[T]]:
+    """So many in each part in turn, as long as there are any, and what is left in one more."""
+    ends = [0, *accumulate(counts), len(items)]
+    parts = [list(items[start:end]) for start, end in pairwise(ends) if start < end]
+    return [part for part in parts if part]
 
 
 def by_value(rows: Sequence[Any], prefix: int | None) -> dict[str, list[UUID]]:

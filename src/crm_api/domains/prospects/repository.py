@@ -179,9 +179,9 @@ class ProspectMembers(Repository[ProspectMember]):
         sight: Sight,
         limit: int,
         *,
-        import_id: UUID | None = None,
+        among: Any = None,
     ) -> Sequence[UUID]:
-        """Leads that match, are seen and are not on a list; `import_id`: only those of an import."""
+        """Leads that match, are seen and are not on a list; only those `among`, a subquery of ids."""
         asked = PageQuery(Selection(()), filter, sight=sight)
         on_it = (
             select(ProspectMember.id)
@@ -193,8 +193,8 @@ class ProspectMembers(Repository[ProspectMember]):
             .exists()
         )
         query = matching(LEADS, select(Lead.id), asked).where(~on_it).order_by(Lead.id)
-        if import_id is not None:
-            query = query.where(Lead.id.in_(_caused(self.tx.organization_id, import_id)))
+        if among is not None:
+            query = query.where(Lead.id.in_(among))
         rows = await self.tx.run(query.limit(limit).params(**values_of(self.tx, asked, None)))
         return rows.scalars().all()
 
@@ -244,13 +244,22 @@ class ProspectMembers(Repository[ProspectMember]):
         return [found[id] for id in ids if id in found]
 
 
-def _caused(organization_id: UUID, import_id: UUID) -> Any:
+def caused(organization_id: UUID, import_id: UUID) -> Any:
     """The leads that an import has made or changed."""
     return select(EventRow.record_id).where(
         EventRow.organization_id == organization_id,
         EventRow.cause_id == import_id,
         EventRow.entity == LEADS.entity,
         EventRow.type.in_(("lead.created", "lead.updated")),
+    )
+
+
+def sent_by(organization_id: UUID, form_id: UUID) -> Any:
+    """The leads that came by a form, or had come before."""
+    return select(LeadSubmission.lead_id).where(
+        LeadSubmission.organization_id == organization_id,
+        LeadSubmission.form_id == form_id,
+        LeadSubmission.lead_id.is_not(None),
     )
 
 

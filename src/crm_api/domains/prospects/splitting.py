@@ -12,6 +12,7 @@ from crm_api.domains.prospects.parting import (
     by_value,
     costs,
     in_counts,
+    in_each_count,
     in_shares,
     in_turn,
 )
@@ -74,6 +75,8 @@ class Splitting:
         if data.by == "field":
             return [(value or "-", ids) for value, ids in by_value(rows, data.prefix).items()]
         drawn = by_lot(current.id, [row["lead_id"] for row in rows])
+        if data.counts is not None:
+            return _numbered(in_each_count(drawn, data.counts))
         if data.by == "count":
             return _numbered(in_counts(drawn, data.count or 1))
         if data.by == "share":
