@@ -86,6 +86,10 @@ _MINUTES = (
     "Working time of the member in which a lead is to be accepted; after that it goes to somebody "
     "else, or back into the queue."
 )
+_NAMED_MINUTES = (
+    "Working time of whoever is named, and no pool, in which a lead is to be accepted, by the "
+    "calendars of the pools that they are a member of; after that the next rule is asked."
+)
 _HOPS = "After going back so often a lead is the manager's; without one it waits for a hand."
 _FALLBACK = "Where leads go that nobody of this one can take now."
 
@@ -214,10 +218,15 @@ class LeadRuleCreate(Create):
         description="`existing_owner`: whoever has the matched contact, else the matched company; "
         "where nobody has, the next rule is asked. `previous_owner`: whoever had the last lead before "
         "it of the same contact, and did not give that back; else the next rule. `territory`: wherever the leads of their "
-        "territory go; where none has it, or it leads nowhere, the next rule is asked.",
+        "territory go; where none has it, or it leads nowhere, the next rule is asked. Whoever is "
+        "named is passed over where they gave the lead back or did not respond, are absent or, but "
+        "for owners, off shift.",
     )
     pool_id: UUID | None = Field(None, description="Of a rule with the target `pool`.")
     user_id: UUID | None = Field(None, description="Of a rule with the target `user`.")
+    response_minutes: Minutes | None = Field(
+        None, description=f"{_NAMED_MINUTES} Of no rule with the target `pool`, which has its own."
+    )
     description: Prose | None = None
 
 
@@ -236,4 +245,5 @@ class LeadRuleOut(Out):
     target: RuleTarget
     pool_id: UUID | None
     user_id: UUID | None
+    response_minutes: int | None = Field(description=_NAMED_MINUTES)
     description: str | None

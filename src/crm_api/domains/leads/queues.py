@@ -42,8 +42,9 @@ class LeadQueues:
         member = await self._member(pool_id, me)
         records, seen = Queued(self.tx), list[UUID]()
         while rows := await records.after(pool_id, seen, _PAGE):
+            had = await self.leads.assignments.records.had([row.id for row in rows])
             for row in rows:
-                if misfit(member, row) is not None:
+                if me in had.get(row.id, ()) or misfit(member, row) is not None:
                     continue
                 # Whoever else takes the next has it locked: theirs is the one, and mine another.
                 lead = await records.take(pool_id, row.id)

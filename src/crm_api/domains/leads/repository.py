@@ -110,7 +110,7 @@ _LOADS = """
     GROUP BY pool_id, user_id
 """
 _HAD = """
-    SELECT lead_id, user_id FROM lead_assignments
+    SELECT DISTINCT lead_id, user_id FROM lead_assignments
     WHERE organization_id = $1 AND lead_id = ANY($2) AND ended_as IN ('returned', 'recalled')
 """
 _COURSES = """
@@ -121,7 +121,7 @@ _COURSES = """
     ORDER BY created_at, id
 """
 _RULES = """
-    SELECT id, name, filter, target, pool_id, user_id FROM lead_rules
+    SELECT id, name, filter, target, pool_id, user_id, response_minutes FROM lead_rules
     WHERE organization_id = $1 AND is_active AND deleted_at IS NULL ORDER BY position, id
 """
 _POOL_GRAPH = """
@@ -372,7 +372,9 @@ class Assignments(Repository[LeadAssignment]):
         """Who had which of some leads, in this order, and how that ended after what time."""
         return await self.tx.fetch(_COURSES, self.tx.organization_id, list(ids))
 
-    async def had(self, ids: Sequence[UUID]) -> set[tuple[UUID, UUID]]:
-        """Leads with those who gave them back or did not respond."""
-        rows = await self.tx.fetch(_HAD, self.tx.organization_id, list(ids))
-        return {(row["lead_id"], row["user_id"]) for row in rows}
+    async def had(self, ids: Sequence[UUID]) -> dict[UUID, list[UUID]]:
+        """By lead those who gave it back or did not respond."""
+        found: dict[UUID, list[UUID]] = {}
+        for row in await self.tx.fetch(_HAD, self.tx.organization_id, list(ids)):
+            found.setdefault(row["lead_id"], []).append(row["user_id"])
+        return found

@@ -121,10 +121,6 @@ class Table:
         self._profiles: dict[Any, _Profile] = {}
         self.grounds: dict[str, int] = {}
 
-    def is_for(self, lead: Profiled) -> bool:
-        """Whether there is a member for such leads, whenever that may be."""
-        return None in self.words(lead, ())
-
     def words(self, lead: Profiled, had: Sequence[UUID]) -> Sequence[str | None]:
         """What speaks against each member for a lead, whenever that may be."""
         return self.profile(lead, had).words
