@@ -8,9 +8,10 @@ from uuid import UUID
 from crm_api.domains.leads.choosing import QUEUE
 from crm_api.domains.leads.dealing import whole
 from crm_api.domains.leads.desks import RETRY, Desk
+from crm_api.domains.leads.events import ask_for_distribution
 from crm_api.domains.leads.models import AssignmentEnd, Lead
 from crm_api.domains.leads.repository import Rules
-from crm_api.domains.leads.routing import Route, Routing
+from crm_api.domains.leads.routing import Had, Route, Routing
 from crm_api.domains.leads.service import Given, LeadService
 from crm_api.domains.leads.states import SPENT
 
@@ -35,8 +36,7 @@ class Distributor:
             return 0
         ids = list(waiting)
         had = await self.leads.assignments.records.had(ids)
-        steps = await self._routing.steps(ids, await Rules(self.tx).active(), had)
-        routes = {id: self._routing.route(own, had.get(id, ())) for id, own in steps.items()}
+        routes = await self._routes(ids, had)
         pools = {route.pool_id for route in routes.values() if route.pool_id is not None}
         desk = await Desk.open(self.tx, pools, had)
         given = 0
@@ -44,6 +44,20 @@ class Distributor:
             given += await self._give(lead, routes[id], desk)
         desk.keep()
         return given
+
+    async def _routes(self, ids: Sequence[UUID], had: Had) -> dict[UUID, Route]:
+        """Where each lead goes: to the pool of the plan or list that it came back from, or by rules."""
+        planned = await self.leads.assignments.records.planned(list(had))
+        others = [id for id in ids if id not in planned]
+        rules = await Rules(self.tx).active() if others else ()
+        steps = await self._routing.steps(others, rules, had)
+        return {
+            **{id: self._routing.route(own, had.get(id, ())) for id, own in steps.items()},
+            **{
+                id: Route(pool_id=pool_id, kind="plan", reason=reason)
+                for id, (pool_id, reason) in planned.items()
+            },
+        }
 
     async def _give(self, lead: Lead, route: Route, desk: Desk) -> bool:
         """Give one lead to whom its route leads; whether there is somebody."""
@@ -63,8 +77,10 @@ class Distributor:
         if pick.user_id is None or pick.pool is None:
             why = pick.reason, pick.looked_at, pick.retry_at
             return await self._leave(lead, route, *why, queue=pick.pool and pick.pool.id)
-        route.user_id, route.reason = pick.user_id, pick.reason
-        given = Given("rule", pick.pool.id, route.rule_id, respond_by=pick.respond_by)
+        route.user_id = pick.user_id
+        if route.kind != "plan":
+            route.reason = pick.reason
+        given = Given(route.kind, pick.pool.id, route.rule_id, respond_by=pick.respond_by)
         await self._hand(lead, route, given, pick.looked_at, pick.pool.strategy)
         return True
 
@@ -95,6 +111,8 @@ class Distributor:
         )
         values = {"owner_id": route.user_id}
         await self.leads.change(lead, values, verb="assigned", given=whole)
+        if given.kind == "plan":
+            await self.leads.assignments.follow("given", lead.id, route.user_id, route.reason)
 
     async def _leave(
         self,
@@ -165,5 +183,8 @@ class Distributor:
             "waits_since": self.tx.now,
             "hops": lead.hops + 1 if ended_as == "recalled" else lead.hops,
         }
+        if had is not None and had.kind == "plan":
+            # Where there are no rules nothing asks for what a change of a lead leaves waiting.
+            ask_for_distribution(self.tx)
         given = Given(reason=reason, ended_as=ended_as)
         return await self.leads.change(lead, values, verb=verb, given=given)

@@ -113,6 +113,16 @@ _HAD = """
     SELECT DISTINCT lead_id, user_id FROM lead_assignments
     WHERE organization_id = $1 AND lead_id = ANY($2) AND ended_as IN ('returned', 'recalled')
 """
+# What a plan or list gave out of a pool, and came back from whoever had it last.
+_PLANNED = """
+    SELECT a.lead_id, a.pool_id, a.reason FROM (
+        SELECT DISTINCT ON (lead_id) lead_id, pool_id, reason, kind, ended_as FROM lead_assignments
+        WHERE organization_id = $1 AND lead_id = ANY($2) AND deleted_at IS NULL
+        ORDER BY lead_id, created_at DESC, id DESC) a
+    JOIN lead_pools p ON p.organization_id = $1 AND p.id = a.pool_id AND p.is_active
+        AND p.deleted_at IS NULL AND p.strategy <> 'queue'
+    WHERE a.kind = 'plan' AND a.ended_as IN ('returned', 'recalled')
+"""
 _COURSES = """
     SELECT lead_id, user_id, ended_as, ended_at - created_at AS after,
         responded_at IS NOT NULL AS responded
@@ -371,6 +381,11 @@ class Assignments(Repository[LeadAssignment]):
     async def courses(self, ids: Sequence[UUID]) -> Sequence[Any]:
         """Who had which of some leads, in this order, and how that ended after what time."""
         return await self.tx.fetch(_COURSES, self.tx.organization_id, list(ids))
+
+    async def planned(self, ids: Sequence[UUID]) -> dict[UUID, tuple[UUID, str]]:
+        """By lead that came back to a pool that a plan or list shares out of: that, and for what."""
+        rows = await self.tx.fetch(_PLANNED, self.tx.organization_id, list(ids)) if ids else []
+        return {row["lead_id"]: (row["pool_id"], row["reason"]) for row in rows}
 
     async def had(self, ids: Sequence[UUID]) -> dict[UUID, list[UUID]]:
         """By lead those who gave it back or did not respond."""
