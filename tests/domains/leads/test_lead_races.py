@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from datetime import UTC, datetime, time, timedelta
 from functools import partial
 from random import Random
 
@@ -27,6 +28,15 @@ OVERDUE = """
     UPDATE leads SET due_at = now() - interval '1 second'
     WHERE organization_id = $1 AND status = 'assigned'
 """
+
+
+EARLIER = "UPDATE lead_assignments SET created_at = $2 WHERE organization_id = $1"
+
+
+def monday():
+    """When the week began; the organization is in UTC."""
+    today = datetime.now(UTC).date()
+    return datetime.combine(today - timedelta(days=today.weekday()), time.min, tzinfo=UTC)
 
 
 async def at_once(calls, *, most=16):
@@ -81,6 +91,29 @@ async def test_caps_hold_whoever_gives(client, database, owner, org):
     calls = [partial(give_all, database, org, [lead["id"]]) for lead in leads]
     assert sum(await at_once(calls)) == 20
     assert await shares(owner, org) == dict.fromkeys(users, 5)
+
+
+async def test_caps_of_a_week_hold_whoever_gives_and_whatever_was_before(
+    client, database, owner, org
+):
+    users = await users_of(client, 3)
+    pool = await pool_of(client, dict.fromkeys(users, 1), each={"weekly_cap": 6, "daily_cap": 4})
+    await rule_of(client, pool)
+    leads = await captured(client, 40)
+    calls = [partial(give_all, database, org, [lead["id"]]) for lead in leads]
+    assert sum(await at_once(calls)) == 12
+    # As if it had been earlier in the week, where the week has begun before today.
+    await owner.execute(EARLIER, org.id, monday())
+    is_monday = datetime.now(UTC).weekday() == 0
+    left = [lead for lead in leads if await owner_of(client, lead) is None]
+    calls = [partial(give_all, database, org, [lead["id"]]) for lead in left]
+    assert sum(await at_once(calls)) == (0 if is_monday else 6)
+    assert await shares(owner, org) == dict.fromkeys(users, 4 if is_monday else 6)
+    # What was last week counts no more, but is open.
+    await owner.execute(EARLIER, org.id, monday() - timedelta(days=1))
+    left = [lead for lead in leads if await owner_of(client, lead) is None]
+    calls = [partial(give_all, database, org, [lead["id"]]) for lead in left]
+    assert sum(await at_once(calls)) == 12
 
 
 async def test_of_twenty_who_claim_a_lead_one_has_it(client, owner, org):

@@ -149,14 +149,16 @@ async def test_many_who_ask_at_once_get_another_one_each(client, database, owner
     assert [await claimed(one, pool, 204) for one in reps] == [None] * 3
 
 
-async def test_caps_hold_whoever_asks_how_often_at_once(client, database, owner, org, reps):
-    pool = await queue_of(client, reps[:1], each={"open_cap": 3})
+@pytest.mark.parametrize("cap", ["open_cap", "daily_cap", "weekly_cap"])
+async def test_caps_hold_whoever_asks_how_often_at_once(client, database, owner, org, reps, cap):
+    pool = await queue_of(client, reps[:1], each={cap: 3})
     await captured(client, 8)
     await give_all(database, org)
     answers = await asyncio.gather(
         *[reps[0].api.post(f"/v1/lead-pools/{pool['id']}/claim") for _ in range(8)]
     )
     assert Counter(one.status_code for one in answers) == {200: 3, 409: 5}
+    assert {one.json()["code"] for one in answers if one.status_code == 409} == {cap}
     assert len(await owner.fetch(OPEN, org.id)) == 3
 
 

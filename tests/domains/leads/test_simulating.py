@@ -113,6 +113,26 @@ async def test_what_was_not_responded_to_goes_the_same_way_again(client, databas
     assert (calm["responses"]["recalled"], calm["responses"]["returned"]) == (0, 1)
 
 
+WEEKS = """
+    UPDATE leads SET created_at = created_at - (ranked.n / 3) * interval '7 days'
+    FROM (SELECT id, row_number() OVER (ORDER BY id) - 1 AS n FROM leads
+        WHERE organization_id = $1) ranked
+    WHERE leads.id = ranked.id AND organization_id = $1
+"""
+
+
+async def test_caps_of_a_week_begin_anew_with_each(client, owner, org):
+    users = await users_of(client, 1)
+    await rule_of(client, await pool_of(client, {users[0]: 1}, each={"weekly_cap": 2}))
+    await captured(client, 9)
+    await owner.execute(WEEKS, org.id)
+    since = (datetime.now(UTC) - timedelta(days=30)).isoformat()
+    found = await simulated(client, since=since)
+    assert (found["given_count"], found["left"]) == (6, {"nobody_available": 3})
+    real = await simulated(client)
+    assert (real["given_count"], real["left"]) == (2, {"nobody_available": 1})
+
+
 async def test_drafts_are_tried_and_nothing_changes(client):
     one, other = await users_of(client, 2)
     pool = await pool_of(client, {one: 1})

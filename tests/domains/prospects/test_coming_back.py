@@ -130,6 +130,20 @@ async def test_many_that_come_back_while_their_list_is_recalled_are_counted_once
             assert await owner_of(client, lead) is None
 
 
+async def test_caps_of_a_week_hold_where_lists_are_shared_out_at_once(client, worker):
+    users = await users_of(client, 2)
+    pool = await pool_of(client, dict.fromkeys(users, 1), each={"weekly_cap": 3})
+    leads = await captured(client, 10)
+    lists = [await list_of(client, leads[start:]) for start in (0, 3, 5)]
+    jobs = [await begun(client, one, pool_id=pool["id"]) for one in lists]
+    for job in jobs:
+        await client.ended(job["job_id"])
+    found = Counter([await owner_of(client, lead) for lead in leads])
+    assert found == {**dict.fromkeys(users, 3), None: 4}
+    left = {one["outcome"] for of in lists for one in (await members(client, of)).values()}
+    assert left <= {None, "not_free", "nobody_available"}
+
+
 async def test_what_a_plan_gave_goes_on_in_its_pool(client, worker):
     one, other = await users_of(client, 2)
     pool = await pool_of(client, {one: 1, other: 1})

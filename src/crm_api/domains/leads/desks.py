@@ -9,6 +9,7 @@ from uuid import UUID
 from crm_api.domains.leads.choosing import (
     QUEUE,
     Candidate,
+    full,
     goes_by_credit,
     highest,
     is_spent,
@@ -19,6 +20,7 @@ from crm_api.domains.leads.choosing import (
     refunded,
     spent,
 )
+from crm_api.domains.leads.days import Days
 from crm_api.domains.leads.earning import earned_in, weights_of
 from crm_api.domains.leads.models import LeadPool
 from crm_api.domains.leads.repository import Assignments, Pools
@@ -64,7 +66,7 @@ class Desk:
         self._had: Mapping[UUID, Sequence[UUID]] = {}
         self._active: set[UUID] = set()
         self._changed: set[UUID] = set()
-        self._midnight = tx.now
+        self._days = Days.of(tx)
 
     @classmethod
     async def open(
@@ -89,8 +91,11 @@ class Desk:
         return desk
 
     async def _read(self, records: Pools) -> None:
-        begins, self._midnight = await records.today()
-        loads = await records.loads(list(self.pools), begins)
+        weekly = any(
+            m.get("weekly_cap") is not None for p in self.pools.values() for m in p.members
+        )
+        since = self._days.week_begins if weekly else self._days.begins
+        loads = await records.loads(list(self.pools), self._days.begins, since)
         named = [UUID(m["user_id"]) for pool in self.pools.values() for m in pool.members]
         self._active = await records.active(list(dict.fromkeys(named)))
         members = [
@@ -145,7 +150,7 @@ class Desk:
             return "pool_inactive"
         for member, candidate in zip(pool.members, self._members[pool_id], strict=True):
             if candidate.user_id == user_id:
-                return self._unfit(member, candidate, lead) or _full(member, candidate)
+                return self._unfit(member, candidate, lead) or full(member, candidate)
         return "not_a_member"
 
     def _choose(self, pool: LeadPool, lead: Any) -> tuple[Candidate | None, list[Candidate]]:
@@ -185,7 +190,10 @@ class Desk:
             [
                 str(id),
                 self.pools[id].version,
-                [[str(c.user_id), c.weight, c.credit, c.turn, c.open, c.today] for c in known],
+                [
+                    [str(c.user_id), c.weight, c.credit, c.turn, c.open, c.today, c.week]
+                    for c in known
+                ],
                 [str(c.user_id) for c in known if c.user_id in self._active],
             ]
             for id, known in sorted(self._members.items())
@@ -234,7 +242,7 @@ class Desk:
         self, pool: LeadPool, member: Mapping[str, Any], candidate: Candidate, lead: Any
     ) -> str | None:
         """Why a member cannot have a lead now, in a word."""
-        wrong = self._unfit(member, candidate, lead) or _full(member, candidate)
+        wrong = self._unfit(member, candidate, lead) or full(member, candidate)
         return wrong or self._shifts.away(Membership(member, pool.calendar_id))
 
     def _unfit(self, member: Mapping[str, Any], candidate: Candidate, lead: Any) -> str | None:
@@ -258,7 +266,9 @@ class Desk:
         found: list[datetime] = []
         for member, candidate in zip(pool.members, candidates, strict=True):
             if candidate.excluded == "daily_cap":
-                found.append(self._midnight)
+                found.append(self._days.ends)
+            if candidate.excluded == "weekly_cap":
+                found.append(self._days.week_ends)
             if candidate.excluded == "off_shift":
                 opening = self._shifts.opening(Membership(member, pool.calendar_id))
                 found += [] if opening is None else [opening]
@@ -297,14 +307,6 @@ class Desk:
         self._changed.clear()
 
 
-def _full(member: Mapping[str, Any], candidate: Candidate) -> str | None:
-    if member["open_cap"] is not None and candidate.open >= member["open_cap"]:
-        return "open_cap"
-    if member["daily_cap"] is not None and candidate.today >= member["daily_cap"]:
-        return "daily_cap"
-    return None
-
-
 def _candidate(
     member: Mapping[str, Any], weight: int, turns: Sequence[int], load: Any
 ) -> Candidate:
@@ -315,6 +317,7 @@ def _candidate(
         turns[1],
         0 if load is None else load["open"],
         0 if load is None else load["today"],
+        0 if load is None else load["week"],
     )
 
 
@@ -327,4 +330,5 @@ def _told(pool: LeadPool, candidate: Candidate) -> dict[str, Any]:
         "credit": candidate.credit,
         "open": candidate.open,
         "today": candidate.today,
+        "week": candidate.week,
     }

@@ -66,6 +66,9 @@ class LeadPoolMemberFields(AreaFields):
     daily_cap: Cap | None = Field(
         None, description="Leads a day, at the most; those that came back do not count."
     )
+    weekly_cap: Cap | None = Field(
+        None, description="Leads from Monday on, at the most; counted as those of a day."
+    )
     calendar_id: UUID | None = Field(
         None, description="When they work; without it by the calendar of the pool."
     )
@@ -140,6 +143,7 @@ class LeadPoolMember(Shape):
     weight: int
     open_cap: int | None
     daily_cap: int | None
+    weekly_cap: int | None = None
     calendar_id: UUID | None
     absences: list[Absence]
     skills: list[str]

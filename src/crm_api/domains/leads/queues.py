@@ -22,6 +22,7 @@ _PAGE = 100
 _FULL: Mapping[str, str] = {
     "open_cap": "You have as many leads of this pool as you may have at one time.",
     "daily_cap": "You have had as many leads of this pool as you may have on one day.",
+    "weekly_cap": "You have had as many leads of this pool as you may have in one week.",
 }
 
 

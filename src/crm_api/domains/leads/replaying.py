@@ -10,6 +10,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from crm_api.domains.leads.choosing import QUEUE, is_spent, reason_of
+from crm_api.domains.leads.days import monday_of
 from crm_api.domains.leads.routing import Route, Routing, Step
 from crm_api.domains.leads.sharing import Sharable, Table
 from crm_api.domains.leads.states import QUEUED, SPENT
@@ -83,9 +84,10 @@ class Replay:
 
     def _begin(self, day: date) -> None:
         if day != self._day:
+            begins_week = self._day is None or monday_of(day) != monday_of(self._day)
             self._day = day
             for table in self._pools.tables.values():
-                table.begin_day()
+                table.begin_day(begins_week=begins_week)
 
     def _go_back(self, one: _Lead, day: date) -> None:
         assert one.user_id is not None
@@ -95,7 +97,8 @@ class Replay:
         one.had.append(one.user_id)
         if one.taken is not None:
             table, place, ground, then = one.taken
-            table.take_back(place, ground, is_today=then == day)
+            is_this_week = monday_of(then) == monday_of(day)
+            table.take_back(place, ground, is_today=then == day, is_this_week=is_this_week)
         one.user_id = one.pool_id = one.taken = one.course = None
 
     def _give(self, one: _Lead, day: date) -> None:

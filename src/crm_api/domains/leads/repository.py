@@ -103,9 +103,12 @@ _LOADS = """
     SELECT pool_id, user_id, count(*) FILTER (WHERE ended_at IS NULL) AS open,
         count(*) FILTER (WHERE created_at >= $3
             AND ended_as IS DISTINCT FROM 'returned' AND ended_as IS DISTINCT FROM 'recalled')
-            AS today
+            AS today,
+        count(*) FILTER (WHERE created_at >= $4
+            AND ended_as IS DISTINCT FROM 'returned' AND ended_as IS DISTINCT FROM 'recalled')
+            AS week
     FROM lead_assignments
-    WHERE organization_id = $1 AND pool_id = ANY($2) AND (ended_at IS NULL OR created_at >= $3)
+    WHERE organization_id = $1 AND pool_id = ANY($2) AND (ended_at IS NULL OR created_at >= $4)
         AND deleted_at IS NULL
     GROUP BY pool_id, user_id
 """
@@ -174,13 +177,6 @@ _TO_GIVE = """
 _OF_CONTACTS = """
     SELECT id FROM leads WHERE organization_id = $1
         AND (matched_contact_id = ANY($2) OR contact_id = ANY($2)) ORDER BY id
-"""
-_TIME_ZONE = "SELECT time_zone FROM organizations WHERE id = $1"
-_WHOLE_DAY = """
-    SELECT date_trunc('day', now() AT TIME ZONE time_zone) AT TIME ZONE time_zone AS begins,
-        (date_trunc('day', now() AT TIME ZONE time_zone) + interval '1 day')
-            AT TIME ZONE time_zone AS ends
-    FROM organizations WHERE id = $1
 """
 
 
@@ -309,25 +305,17 @@ class Pools(Repository[LeadPool]):
         rows = await self.tx.fetch(_POOL_GRAPH, self.tx.organization_id)
         return {row["id"]: row["fallback_pool_id"] for row in rows}
 
-    async def loads(self, ids: Sequence[UUID], since: datetime) -> dict[tuple[UUID, UUID], Any]:
-        """By pool and user, how many leads they have open, and how many they got since then."""
-        rows = await self.tx.fetch(_LOADS, self.tx.organization_id, list(ids), since)
+    async def loads(
+        self, ids: Sequence[UUID], day: datetime, week: datetime
+    ) -> dict[tuple[UUID, UUID], Any]:
+        """By pool and user, how many leads they have open, and got since a day and a week began."""
+        rows = await self.tx.fetch(_LOADS, self.tx.organization_id, list(ids), day, week)
         return {(row["pool_id"], row["user_id"]): row for row in rows}
 
     async def active(self, users: Sequence[UUID]) -> set[UUID]:
         """Those of some users who are there and not suspended."""
         rows = await self.tx.fetch(_ACTIVE, self.tx.organization_id, list(users))
         return {row["id"] for row in rows}
-
-    async def time_zone(self) -> str:
-        """Where the days of the organization begin."""
-        (row,) = await self.tx.fetch(_TIME_ZONE, self.tx.organization_id)
-        return row["time_zone"]
-
-    async def today(self) -> tuple[datetime, datetime]:
-        """When the day of the organization began, and when it ends."""
-        (row,) = await self.tx.fetch(_WHOLE_DAY, self.tx.organization_id)
-        return row["begins"], row["ends"]
 
 
 class Rules(Repository[LeadRule]):

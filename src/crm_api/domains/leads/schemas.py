@@ -264,6 +264,10 @@ class LookedAtMember(Shape):
     )
     open: int | None = Field(description="How many leads of the pool they had; not kept by plans.")
     today: int | None = Field(description="How many they were given that day; not kept by plans.")
+    week: int | None = Field(
+        None,
+        description="How many that week, where a member has a `weekly_cap`; not kept by plans.",
+    )
 
 
 class LeadExplanation(Shape):

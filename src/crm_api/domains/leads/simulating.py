@@ -86,7 +86,7 @@ class Run:
         rules, routing = await self._rules(), Routing(self.tx, knows_shifts=False)
         steps = await routing.steps([lead.id for lead, _ in found], rules)
         await self._seat({step.pool_id for own in steps.values() for step in own} - {None})
-        zone = ZoneInfo(await Pools(self.tx).time_zone())
+        zone = ZoneInfo(self.tx.catalogue.time_zone)
         replay = Replay(self, routing, await self._courses([lead.id for lead, _ in found]))
         leads = replay.all([(lead, at, steps[lead.id]) for lead, at in found], zone)
         left = Counter(one["reason"] for one in leads if one["user_id"] is None)
