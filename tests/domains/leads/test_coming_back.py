@@ -8,7 +8,16 @@ import pytest
 
 from domains.leads.test_simulating import SAME_MOMENT, simulated
 from support.clients import pointers, problem
-from support.leads import captured, follow, give_all, owner_of, pool_of, rule_of, users_of
+from support.leads import (
+    captured,
+    follow,
+    give_all,
+    manager_of,
+    owner_of,
+    pool_of,
+    rule_of,
+    users_of,
+)
 from support.sla import ALWAYS
 
 OVERDUE = "UPDATE leads SET due_at = now() - interval '1 second' WHERE id = $1"
@@ -162,7 +171,7 @@ async def test_a_simulation_of_what_came_back_agrees_with_what_was(
     client, database, owner, org, seed
 ):
     random = Random(seed)
-    users = await users_of(client, 6)
+    users = [*await users_of(client, 5), await manager_of(client)]
     email = await named_by(client, "existing_owner", users[0], response_minutes=20)
     weights = dict(zip(users[2:5], (3, 2, 1), strict=True))
     more = {"manager_id": users[5], "response_minutes": 30, "max_hops": random.randint(0, 3)}

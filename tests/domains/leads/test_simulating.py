@@ -4,7 +4,16 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from support.clients import pointers, problem
-from support.leads import captured, follow, give_all, owner_of, pool_of, rule_of, users_of
+from support.leads import (
+    captured,
+    follow,
+    give_all,
+    manager_of,
+    owner_of,
+    pool_of,
+    rule_of,
+    users_of,
+)
 
 
 def around():
@@ -60,8 +69,7 @@ SILENT = (
 
 
 async def test_what_was_not_responded_to_goes_the_same_way_again(client, database, org, owner):
-    users = await users_of(client, 4)
-    *members, manager = users
+    members, manager = await users_of(client, 3), await manager_of(client)
     pool = await pool_of(
         client,
         dict(zip(members, (3, 2, 1), strict=True)),

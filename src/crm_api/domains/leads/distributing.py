@@ -1,6 +1,6 @@
 """Giving leads to representatives by rules, each decision written down with all that led to it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -9,6 +9,7 @@ from crm_api.domains.leads.choosing import QUEUE
 from crm_api.domains.leads.dealing import whole
 from crm_api.domains.leads.desks import RETRY, Desk
 from crm_api.domains.leads.events import ask_for_distribution
+from crm_api.domains.leads.managers import Managers
 from crm_api.domains.leads.models import AssignmentEnd, Lead
 from crm_api.domains.leads.repository import Rules
 from crm_api.domains.leads.routing import Had, Route, Routing
@@ -69,11 +70,12 @@ class Distributor:
         if route.pool_id is None:
             return await self._leave(lead, route, route.reason, ())
         pool = desk.pools.get(route.pool_id)
+        had = desk.had().get(lead.id, ())
         if pool is not None and lead.hops > pool.max_hops:
-            return await self._escalate(lead, route, pool, "hops_exhausted")
+            return await self._escalate(lead, route, pool, "hops_exhausted", had)
         pick = desk.pick(route.pool_id, lead)
         if pool is not None and pool.manager_id is not None and pick.reason == SPENT:
-            return await self._escalate(lead, route, pool, SPENT)
+            return await self._escalate(lead, route, pool, SPENT, had)
         if pick.user_id is None or pick.pool is None:
             why = pick.reason, pick.looked_at, pick.retry_at
             return await self._leave(lead, route, *why, queue=pick.pool and pick.pool.id)
@@ -84,11 +86,18 @@ class Distributor:
         await self._hand(lead, route, given, pick.looked_at, pick.pool.strategy)
         return True
 
-    async def _escalate(self, lead: Lead, route: Route, pool: Any, reason: str) -> bool:
+    async def _escalate(
+        self, lead: Lead, route: Route, pool: Any, reason: str, had: Collection[UUID]
+    ) -> bool:
         """Give a lead that too many, or all, have let go to the manager, or leave it."""
         if pool.manager_id is None:
             return await self._leave(lead, route, reason, ())
-        route.user_id, route.kind, route.reason = pool.manager_id, "escalation", reason
+        managers = await Managers.of(self.tx, [pool.manager_id])
+        route.user_id, route.managers = managers.choose(pool.manager_id, had)
+        if route.user_id is None:
+            # Rights and roles are no change of leads: they are looked at again.
+            return await self._leave(lead, route, reason, (), self.tx.now + RETRY)
+        route.kind, route.reason = "escalation", reason
         await self._hand(lead, route, Given("escalation", pool.id, route.rule_id), ())
         return True
 
@@ -163,6 +172,7 @@ class Distributor:
             "strategy": strategy,
             "reason": route.reason,
             "rules": route.rules,
+            **({"managers": route.managers} if route.managers else {}),
             "candidates": [dict(one) for one in looked_at],
         }
 

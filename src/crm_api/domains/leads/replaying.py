@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from crm_api.domains.leads.choosing import QUEUE, is_spent, reason_of
 from crm_api.domains.leads.days import monday_of
+from crm_api.domains.leads.managers import Managers
 from crm_api.domains.leads.routing import Route, Routing, Step
 from crm_api.domains.leads.sharing import Sharable, Table
 from crm_api.domains.leads.states import QUEUED, SPENT
@@ -26,6 +27,7 @@ class Pools(Protocol):
     tables: dict[UUID, Table]
     chains: dict[UUID, Sequence[Table]]
     pools: dict[UUID, Any]
+    managers: Managers
 
 
 @dataclass
@@ -112,8 +114,7 @@ class Replay:
     def _share(self, one: _Lead, pool_id: UUID, day: date) -> None:
         pool, chain = self._pools.pools.get(pool_id), self._pools.chains.get(pool_id, ())
         if pool is not None and one.hops > pool.max_hops:
-            one.user_id, one.reason = pool.manager_id, "hops_exhausted"
-            self._counts["escalated"] += one.user_id is not None
+            self._escalate(one, pool, "hops_exhausted")
             return
         one.reason = "nobody_available" if chain else "pool_inactive"
         for table in chain:
@@ -130,8 +131,13 @@ class Replay:
                 one.reason = reason_of(table.seats.strategy)
                 return
         if is_spent([word for table in chain for word in table.words(one.lead, one.had)]):
-            one.user_id, one.reason = pool and pool.manager_id, SPENT
-            self._counts["escalated"] += one.user_id is not None
+            self._escalate(one, pool, SPENT)
+
+    def _escalate(self, one: _Lead, pool: Any, reason: str) -> None:
+        one.reason = reason
+        if pool is not None and pool.manager_id is not None:
+            one.user_id, _ = self._pools.managers.choose(pool.manager_id, one.had)
+        self._counts["escalated"] += one.user_id is not None
 
     def _goes_back(self, one: _Lead) -> bool:
         """Whether they gave it back then, or would be asked to respond and did not."""

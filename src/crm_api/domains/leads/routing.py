@@ -55,6 +55,8 @@ class Route:
     reason: str = "no_rule"
     response_minutes: int | None = None
     """In which whoever is named is to respond; a pool has its own."""
+    managers: Sequence[Mapping[str, Any]] = ()
+    """Who was looked at for what all have let go."""
     retry_at: datetime | None = None
     """When somebody who was named and is off shift is at work."""
 

@@ -270,6 +270,13 @@ class LookedAtMember(Shape):
     )
 
 
+class LookedAtManager(Shape):
+    """The manager of a pool, or who stands above, and what spoke against them."""
+
+    user_id: UUID
+    excluded: str | None = Field(description="`inactive`, `sees_no_leads` or `had_it`.")
+
+
 class LeadExplanation(Shape):
     """How it was decided last who has a lead, or that nobody has."""
 
@@ -286,6 +293,10 @@ class LeadExplanation(Shape):
     )
     rules: list[LookedAtRule]
     candidates: list[LookedAtMember]
+    managers: list[LookedAtManager] = Field(
+        description="Of what went to the manager of a pool, who was looked at for it: the manager, the "
+        "leads of their teams and of those above, and at last who may do everything."
+    )
 
 
 Decision = dict[str, Any]

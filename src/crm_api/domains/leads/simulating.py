@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from crm_api.domains.leads.choosing import QUEUE, Candidate
 from crm_api.domains.leads.drawing import fairness_of
 from crm_api.domains.leads.earning import earned_in, weights_of
+from crm_api.domains.leads.managers import Managers
 from crm_api.domains.leads.pools import LeadPoolService, LeadRuleService
 from crm_api.domains.leads.replaying import Replay
 from crm_api.domains.leads.repository import LEADS, POOLS, Pools, Rules
@@ -78,6 +79,7 @@ class Run:
         self.tables: dict[UUID, Table] = {}
         self.chains: dict[UUID, Sequence[Table]] = {}
         self.pools: dict[UUID, Any] = {}
+        self.managers = Managers({})
 
     async def told(self) -> dict[str, Any]:
         data = self.data
@@ -134,6 +136,8 @@ class Run:
         ]
         active = await records.active(list(dict.fromkeys(named)))
         self.pools = {pool.id: pool for pool in pools}
+        asked = {pool.manager_id for pool in pools if pool.manager_id is not None}
+        self.managers = await Managers.of(self.tx, sorted(asked))
         for pool in pools:
             self.tables[pool.id] = Table(await self._seats(pool, drafts.get(pool.id), active))
         self.chains = {
