@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "20270317_recycled_leads"
-down_revision = "20270313_lead_queues"
+down_revision = "20270314_lists_that_count"
 branch_labels = None
 depends_on = None
 

@@ -2255,7 +2255,7 @@ async def _varied_lead_rules(api: Api) -> list[Body]:
         {**least, "filter": {"industry": {"eq": "bank"}}, "position": 2},
         {**least, "name": "banks", "description": "An example."},
         {**by_user, "name": "Банки", "position": 2},
-        {"name": "Ämter", "target": "existing_owner", "is_active": False},
+        {"name": "Ämter", "target": "existing_owner", "is_active": False, "response_minutes": 30},
         {**by_user, "name": "Zebra"},
         {**least, "name": "Zebra"},
     ]
@@ -2663,7 +2663,10 @@ FACTORIES: dict[str, Factory] = {
         "description",
         "name",
         {"position": "first"},
-        beside={"user_id": {"target": "user", "pool_id": None}},
+        beside={
+            "user_id": {"target": "user", "pool_id": None},
+            "response_minutes": {"target": "existing_owner", "pool_id": None},
+        },
     ),
     "resources": Factory(
         _least_resource,

@@ -9,6 +9,7 @@ from crm_api.domains.leads.service import LeadService
 from crm_api.kit.db.database import Database
 from crm_api.kit.db.tx import unit_of_work
 from support.clients import Api, Org, tx_of
+from support.members import custom_role, new_user
 
 Body = dict[str, Any]
 
@@ -19,6 +20,12 @@ async def users_of(api: Api, count: int) -> list[str]:
         {"email": f"rep-{uuid4().hex[:12]}@example.com", "name": "Sample Rep"} for _ in range(count)
     ]
     return sorted([(await api.made("users", body))["id"] for body in bodies])
+
+
+async def manager_of(api: Api) -> str:
+    """The id of a new user who sees leads, as whoever they are escalated to has to."""
+    levels = {"leads": dict.fromkeys(("read", "update"), "own")}
+    return await new_user(api, await custom_role(api, levels=levels))
 
 
 async def pool_of(api: Api, weights: dict[str, int], **more: Any) -> Body:

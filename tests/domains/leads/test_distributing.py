@@ -4,7 +4,16 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from support.clients import pointers, problem
-from support.leads import captured, follow, give_all, owner_of, pool_of, rule_of, users_of
+from support.leads import (
+    captured,
+    follow,
+    give_all,
+    manager_of,
+    owner_of,
+    pool_of,
+    rule_of,
+    users_of,
+)
 from support.sla import ALWAYS
 
 AGO = "UPDATE leads SET due_at = now() - interval '1 second' WHERE id = $1"
@@ -213,7 +222,8 @@ async def test_the_least_loaded_are_filled_up_first(client, database, org):
 async def test_who_is_silent_loses_a_lead_to_the_next_and_at_last_to_the_manager(
     client, database, org, owner
 ):
-    one, other, boss = await users_of(client, 3)
+    one, other = await users_of(client, 2)
+    boss = await manager_of(client)
     calendar = await client.made(
         "working-calendars", {"name": "Always", "time_zone": "UTC", "week": ALWAYS}
     )
@@ -252,7 +262,8 @@ async def test_who_is_silent_loses_a_lead_to_the_next_and_at_last_to_the_manager
 
 
 async def test_what_all_have_let_go_is_the_managers(client, database, org, owner):
-    one, other, boss = await users_of(client, 3)
+    one, other = await users_of(client, 2)
+    boss = await manager_of(client)
     more = {"response_minutes": 30, "manager_id": boss}
     await rule_of(client, await pool_of(client, {one: 1, other: 1}, **more))
     (lead,) = await captured(client, 1)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from datetime import UTC, datetime, time, timedelta
 from functools import partial
 from random import Random
 
@@ -27,6 +28,15 @@ OVERDUE = """
     UPDATE leads SET due_at = now() - interval '1 second'
     WHERE organization_id = $1 AND status = 'assigned'
 """
+
+
+EARLIER = "UPDATE lead_assignments SET created_at = $2 WHERE organization_id = $1"
+
+
+def monday():
+    """When the week began; the organization is in UTC."""
+    today = datetime.now(UTC).date()
+    return datetime.combine(today - timedelta(days=today.weekday()), time.min, tzinfo=UTC)
 
 
 async def at_once(calls, *, most=16):
@@ -83,6 +93,29 @@ async def test_caps_hold_whoever_gives(client, database, owner, org):
     assert await shares(owner, org) == dict.fromkeys(users, 5)
 
 
+async def test_caps_of_a_week_hold_whoever_gives_and_whatever_was_before(
+    client, database, owner, org
+):
+    users = await users_of(client, 3)
+    pool = await pool_of(client, dict.fromkeys(users, 1), each={"weekly_cap": 6, "daily_cap": 4})
+    await rule_of(client, pool)
+    leads = await captured(client, 40)
+    calls = [partial(give_all, database, org, [lead["id"]]) for lead in leads]
+    assert sum(await at_once(calls)) == 12
+    # As if it had been earlier in the week, where the week has begun before today.
+    await owner.execute(EARLIER, org.id, monday())
+    is_monday = datetime.now(UTC).weekday() == 0
+    left = [lead for lead in leads if await owner_of(client, lead) is None]
+    calls = [partial(give_all, database, org, [lead["id"]]) for lead in left]
+    assert sum(await at_once(calls)) == (0 if is_monday else 6)
+    assert await shares(owner, org) == dict.fromkeys(users, 4 if is_monday else 6)
+    # What was last week counts no more, but is open.
+    await owner.execute(EARLIER, org.id, monday() - timedelta(days=1))
+    left = [lead for lead in leads if await owner_of(client, lead) is None]
+    calls = [partial(give_all, database, org, [lead["id"]]) for lead in left]
+    assert sum(await at_once(calls)) == 12
+
+
 async def test_of_twenty_who_claim_a_lead_one_has_it(client, owner, org):
     levels = {"leads": dict.fromkeys(("read", "create", "update"), "all")}
     role = await custom_role(client, levels=levels)
@@ -111,6 +144,52 @@ async def test_accepting_and_being_recalled_do_not_both_happen(client, database,
         assert (answer.status_code, now["status"]) in {(200, "working"), (409, "new")}
         trail = (await client.read(f"leads/{lead['id']}/assignments"))["data"]
         assert [t["ended_as"] for t in trail] == [None if now["owner_id"] else "recalled"]
+
+
+OVERLAPS = """
+    SELECT count(*) AS n FROM lead_assignments a JOIN lead_assignments b
+        ON b.organization_id = $1 AND b.lead_id = a.lead_id AND b.id <> a.id
+        AND b.created_at < coalesce(a.ended_at, 'infinity')
+        AND a.created_at < coalesce(b.ended_at, 'infinity')
+    WHERE a.organization_id = $1
+"""
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_accepting_reassigning_and_a_breach_leave_one_story(
+    client, database, owner, org, seed
+):
+    users = await users_of(client, 3)
+    members = dict.fromkeys(users[:2], 1)
+    await rule_of(client, await pool_of(client, members, response_minutes=30))
+    leads = await captured(client, 10)
+    await give_all(database, org)
+    await owner.execute(OVERDUE, org.id)
+    calls = [partial(follow, database) for _ in range(3)]
+    for lead in leads:
+        path = f"/v1/leads/{lead['id']}"
+        calls.append(partial(client.post, f"{path}/accept"))
+        calls.append(partial(client.post, f"{path}/assign", json={"user_id": users[2]}))
+    order = list(range(len(calls)))
+    Random(seed).shuffle(order)
+    answers = dict(zip(order, await at_once([calls[n] for n in order]), strict=True))
+    for place, lead in enumerate(leads):
+        accepted, assigned = (answers[3 + 2 * place + n].status_code for n in (0, 1))
+        now = await client.read(f"leads/{lead['id']}")
+        trail = (await client.read(f"leads/{lead['id']}/assignments"))["data"][::-1]
+        ends = [one["ended_as"] for one in trail]
+        # What is assigned by hand needs no response, so that nothing takes it back.
+        assert (assigned, now["owner_id"], ends[-1]) == (200, users[2], None)
+        was_recalled = ends[0] == "recalled"
+        assert (now["hops"], ends) == (int(was_recalled), [ends[0], None])
+        assert ends[0] in {"recalled", "reassigned"}
+        responded = [one["responded_at"] is not None for one in trail]
+        # Whoever accepts in time is not recalled; it is reassigned before or after.
+        assert sum(responded) == (accepted == 200)
+        assert not (was_recalled and responded[0])
+        assert now["status"] == ("working" if responded[1] else "assigned")
+    assert (await owner.fetch(OVERLAPS, org.id))[0]["n"] == 0
+    await need_one_each(owner, org, 10)
 
 
 async def test_giving_returning_and_reassigning_at_once_leaves_one_owner_each(

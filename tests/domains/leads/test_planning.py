@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from uuid import UUID
 
 import pytest
 
@@ -23,6 +24,10 @@ TOLD = """
 DUE = """
     SELECT count, due_at > now() AS waits FROM notification_dues
     WHERE organization_id = $1 AND count > 1
+"""
+BEFORE_WEEKS = """
+    UPDATE lead_pools SET members = jsonb_set(members, '{0}', (members -> 0) - 'weekly_cap')
+    WHERE id = $1
 """
 MANY = """
     INSERT INTO leads (organization_id, id, name, sort_name, last_name, emails, phones, addresses,
@@ -71,6 +76,47 @@ async def test_a_plan_says_what_is_left_and_why(client):
     assert plan["left"] == {"nobody_available": 1}
     wrong = {"filter": {"shoe": {"eq": 1}}}
     problem(await client.post(f"/v1/lead-pools/{pool['id']}/distribute", json=wrong), 422)
+
+
+@pytest.mark.parametrize("strategy", ["pool", "optimal"])
+async def test_caps_of_a_week_hold_in_plans_and_as_they_are_carried_out(
+    client, worker, owner, org, strategy
+):
+    users = await users_of(client, 2)
+    pool = await pool_of(client, dict.fromkeys(users, 1), each={"weekly_cap": 3})
+    await captured(client, 9)
+    plan = await planned(client, pool, strategy=strategy)
+    assert (plan["planned_count"], plan["left"]) == (6, {"nobody_available": 3})
+    answers = await asyncio.gather(
+        *[
+            client.post(f"/v1/lead-pools/{pool['id']}/distribute", json={"preview": False})
+            for _ in range(3)
+        ]
+    )
+    for answer in answers:
+        await client.ended(answer.json()["job_id"])
+    rows = await owner.fetch(
+        "SELECT user_id::text AS user_id, count(*) AS n FROM lead_assignments"
+        " WHERE organization_id = $1 GROUP BY 1",
+        org.id,
+    )
+    assert {row["user_id"]: row["n"] for row in rows} == dict.fromkeys(users, 3)
+    left = [lead for lead in (await client.read("leads"))["data"] if lead["owner_id"] is None]
+    again = await planned(client, pool, strategy=strategy)
+    assert (len(left), again["planned_count"]) == (3, 0)
+
+
+async def test_members_from_before_there_were_caps_of_a_week_have_none(client, owner):
+    users = await users_of(client, 1)
+    pool = await pool_of(client, dict.fromkeys(users, 1))
+    await owner.execute(BEFORE_WEEKS, UUID(pool["id"]))
+    kept = await client.read(f"lead-pools/{pool['id']}")
+    assert [one.get("weekly_cap") for one in kept["members"]] == [None]
+    asked = "query($i: UUID!) { leadPool(id: $i) { members { weeklyCap } } }"
+    told = (await client.data(asked, i=pool["id"]))["leadPool"]["members"]
+    assert told == [{"weeklyCap": None}]
+    await captured(client, 2)
+    assert (await planned(client, pool))["planned_count"] == 2
 
 
 async def test_a_plan_is_carried_out_by_a_job_as_it_was_planned(client, worker):

@@ -84,7 +84,7 @@ async def test_what_is_not_accepted_in_time_waits_again(client, database, owner,
     pool = await queue_of(client, reps[:2], **more)
     (lead,) = await captured(client, 1)
     await give_all(database, org)
-    for rep, hops in ((first, 1), (first, 2)):
+    for rep, hops in ((first, 1), (second, 2)):
         one = await claimed(rep, pool)
         assert (one["id"], one["status"]) == (lead["id"], "assigned")
         assert one["respond_by"] is not None
@@ -92,9 +92,20 @@ async def test_what_is_not_accepted_in_time_waits_again(client, database, owner,
         await follow(database)
         assert await owner_of(client, lead) is None
         await give_all(database, org)
+        # It is not theirs again.
+        assert await claimed(rep, pool, 204) is None
         again = await client.read(f"leads/{lead['id']}")
         assert again["hops"] == hops
     assert again["owner_id"] == head.id
+    (back,) = await captured(client, 1)
+    await give_all(database, org)
+    for rep in (first, second):
+        assert (await claimed(rep, pool))["id"] == back["id"]
+        answer = await client.post(f"/v1/leads/{back['id']}/return", json={"reason": "Not mine"})
+        assert answer.status_code == 200, answer.text
+        await give_all(database, org)
+    assert await owner_of(client, back) == head.id
+    assert (await client.read(f"leads/{back['id']}/explain"))["reason"] == "all_had_it"
     (kept,) = await captured(client, 1)
     await give_all(database, org)
     await claimed(second, pool)
@@ -138,14 +149,16 @@ async def test_many_who_ask_at_once_get_another_one_each(client, database, owner
     assert [await claimed(one, pool, 204) for one in reps] == [None] * 3
 
 
-async def test_caps_hold_whoever_asks_how_often_at_once(client, database, owner, org, reps):
-    pool = await queue_of(client, reps[:1], each={"open_cap": 3})
+@pytest.mark.parametrize("cap", ["open_cap", "daily_cap", "weekly_cap"])
+async def test_caps_hold_whoever_asks_how_often_at_once(client, database, owner, org, reps, cap):
+    pool = await queue_of(client, reps[:1], each={cap: 3})
     await captured(client, 8)
     await give_all(database, org)
     answers = await asyncio.gather(
         *[reps[0].api.post(f"/v1/lead-pools/{pool['id']}/claim") for _ in range(8)]
     )
     assert Counter(one.status_code for one in answers) == {200: 3, 409: 5}
+    assert {one.json()["code"] for one in answers if one.status_code == 409} == {cap}
     assert len(await owner.fetch(OPEN, org.id)) == 3
 
 

@@ -63,6 +63,7 @@ def members_of(random, count):
         {
             "open_cap": random.choice([None, None, 0, 3, 12]),
             "daily_cap": random.choice([None, None, 2, 9]),
+            "weekly_cap": random.choice([None, None, 4, 15]),
             "skills": some(random, ["Law", "welding", "Tax"]),
             "languages": some(random, ["de", "fr", "de-CH"]),
             "countries": some(random, ["DE", "AT"]),
@@ -92,7 +93,8 @@ def seats_of(random, strategy, count, first=0):
             uuid(1_000 + first + n),
             random.randint(1, 4),
             open=random.randrange(3),
-            today=random.randrange(2),
+            today=(today := random.randrange(2)),
+            week=today + random.randrange(2),
         )
         for n in range(count)
     ]
@@ -115,6 +117,8 @@ def against(seats, place, known, lead, had):
         return "open_cap"
     if member["daily_cap"] is not None and known.today >= member["daily_cap"]:
         return "daily_cap"
+    if member.get("weekly_cap") is not None and known.week >= member["weekly_cap"]:
+        return "weekly_cap"
     return seats.after[place]
 
 
@@ -140,7 +144,7 @@ class OneByOne:
                 chosen = next_by_load(candidates)
             by_credit = seats.strategy == "round_robin"
             looked_at += [
-                (c.user_id, c.excluded, c.credit if by_credit else 0, c.open, c.today)
+                (c.user_id, c.excluded, c.credit if by_credit else 0, c.open, c.today, c.week)
                 for c in candidates
             ]
             if chosen is not None:
@@ -175,7 +179,7 @@ def test_arrays_choose_as_one_at_a_time_does_and_know_why(strategy, seed):
         )
         assert chosen == expected
     kept = sharing.told([choice for choice, _ in found])
-    names = ("credit", "open", "today")
+    names = ("credit", "open", "today", "week")
     for nth, (choice, looked_at) in enumerate(found):
         told = candidates_of(kept, choice.ground, nth)
         assert [

@@ -4,7 +4,16 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from support.clients import pointers, problem
-from support.leads import captured, follow, give_all, owner_of, pool_of, rule_of, users_of
+from support.leads import (
+    captured,
+    follow,
+    give_all,
+    manager_of,
+    owner_of,
+    pool_of,
+    rule_of,
+    users_of,
+)
 
 
 def around():
@@ -60,8 +69,7 @@ SILENT = (
 
 
 async def test_what_was_not_responded_to_goes_the_same_way_again(client, database, org, owner):
-    users = await users_of(client, 4)
-    *members, manager = users
+    members, manager = await users_of(client, 3), await manager_of(client)
     pool = await pool_of(
         client,
         dict(zip(members, (3, 2, 1), strict=True)),
@@ -111,6 +119,26 @@ async def test_what_was_not_responded_to_goes_the_same_way_again(client, databas
     await client.changed(f"lead-pools/{pool['id']}", {"response_minutes": None})
     calm = await simulated(client, since=since, until=(now + timedelta(hours=1)).isoformat())
     assert (calm["responses"]["recalled"], calm["responses"]["returned"]) == (0, 1)
+
+
+WEEKS = """
+    UPDATE leads SET created_at = created_at - (ranked.n / 3) * interval '7 days'
+    FROM (SELECT id, row_number() OVER (ORDER BY id) - 1 AS n FROM leads
+        WHERE organization_id = $1) ranked
+    WHERE leads.id = ranked.id AND organization_id = $1
+"""
+
+
+async def test_caps_of_a_week_begin_anew_with_each(client, owner, org):
+    users = await users_of(client, 1)
+    await rule_of(client, await pool_of(client, {users[0]: 1}, each={"weekly_cap": 2}))
+    await captured(client, 9)
+    await owner.execute(WEEKS, org.id)
+    since = (datetime.now(UTC) - timedelta(days=30)).isoformat()
+    found = await simulated(client, since=since)
+    assert (found["given_count"], found["left"]) == (6, {"nobody_available": 3})
+    real = await simulated(client)
+    assert (real["given_count"], real["left"]) == (2, {"nobody_available": 1})
 
 
 async def test_drafts_are_tried_and_nothing_changes(client):

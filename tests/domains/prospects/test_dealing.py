@@ -173,8 +173,8 @@ async def test_members_that_come_many_at_a_time_are_told_as_single_ones(
         ]
         single = {
             "status": "listed",
-            **dict.fromkeys(("user_id", "outcome", "given_at", "owner_id")),
-            "run": 0,
+            **dict.fromkeys(("user_id", "outcome", "given_at", "accepted_at", "owner_id")),
+            **dict.fromkeys(("run", "returns"), 0),
             "custom": {},
             "external_ids": {},
         }

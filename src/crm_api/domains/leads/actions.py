@@ -120,6 +120,6 @@ def _explained(lead_id: UUID, decision: Mapping[str, Any]) -> dict[str, Any]:
         *("decided_at", "user_id", "pool_id", "rule_id", "territory_id", "kind", "strategy"),
         "reason",
     )
-    known: dict[str, Any] = {**dict.fromkeys(empty), "candidates": [], **decision}
+    known: dict[str, Any] = {**dict.fromkeys(empty), "candidates": [], "managers": [], **decision}
     rules = [{"territory_id": None, **rule} for rule in known.get("rules", ())]
     return {"lead_id": lead_id, **known, "rules": rules}

@@ -43,12 +43,34 @@ class Candidate:
     """The how manieth choice of the pool was theirs last; 0: none was."""
     open: int = 0
     today: int = 0
+    week: int = 0
     excluded: str | None = None
 
     @property
     def is_eligible(self) -> bool:
         """Nothing speaks against them."""
         return self.excluded is None
+
+
+CAPS = (("open_cap", "open"), ("daily_cap", "today"), ("weekly_cap", "week"))
+"""Of a member how many they may have, of a candidate how many they have; asked in this order."""
+_ENDLESS = 2**62
+
+
+def room_of(member: Mapping[str, Any], candidate: Candidate) -> int:
+    """How many more leads the caps of a member allow."""
+    # Members from before there was a cap do not name it.
+    caps = [(member.get(cap), getattr(candidate, has)) for cap, has in CAPS]
+    return max(0, min((most - has for most, has in caps if most is not None), default=_ENDLESS))
+
+
+def full(member: Mapping[str, Any], candidate: Candidate) -> str | None:
+    """Which cap a member has reached, in a word."""
+    for cap, has in CAPS:
+        most = member.get(cap)
+        if most is not None and getattr(candidate, has) >= most:
+            return cap
+    return None
 
 
 def next_by_credit(candidates: Sequence[Candidate]) -> tuple[Candidate | None, list[Candidate]]:
@@ -92,6 +114,7 @@ def spent(candidates: Sequence[Candidate], chosen: Candidate, turn: int) -> list
             turn=turn,
             open=c.open + 1,
             today=c.today + 1,
+            week=c.week + 1,
         )
         if c.user_id == chosen.user_id
         else c

@@ -9,6 +9,7 @@ from uuid import UUID
 from crm_api.domains.leads.choosing import (
     QUEUE,
     Candidate,
+    full,
     goes_by_credit,
     highest,
     is_spent,
@@ -19,15 +20,14 @@ from crm_api.domains.leads.choosing import (
     refunded,
     spent,
 )
+from crm_api.domains.leads.days import Days
 from crm_api.domains.leads.earning import earned_in, weights_of
 from crm_api.domains.leads.models import LeadPool
 from crm_api.domains.leads.repository import Assignments, Pools
 from crm_api.domains.leads.sharing import Seats, Sharing
+from crm_api.domains.leads.shifts import Membership, Shifts
 from crm_api.domains.leads.states import QUEUED, SPENT
-from crm_api.kit.calendar import Calendar
 from crm_api.kit.db.tx import Tx
-from crm_api.kit.errors import Conflict
-from crm_api.platform.calendars.service import calendars_at
 
 RETRY = timedelta(hours=1)
 """What could not be given is tried again by then at the latest."""
@@ -62,15 +62,20 @@ class Desk:
         self._members: dict[UUID, list[Candidate]] = {}
         self._turns: dict[UUID, int] = {}
         self._earned: dict[UUID, dict[str, Any] | None] = {}
-        self._times: dict[UUID | None, Calendar] = {}
-        self._had: set[tuple[UUID, UUID]] = set()
+        self._shifts = Shifts(tx.now, {})
+        self._had: Mapping[UUID, Sequence[UUID]] = {}
         self._active: set[UUID] = set()
         self._changed: set[UUID] = set()
-        self._midnight = tx.now
+        self._days = Days.of(tx)
 
     @classmethod
-    async def open(cls, tx: Tx, ids: Iterable[UUID], lead_ids: Sequence[UUID]) -> "Desk":
-        """Lock some active pools, and those that they fall back on, and read their state."""
+    async def open(
+        cls, tx: Tx, ids: Iterable[UUID], leads: Sequence[UUID] | Mapping[UUID, Sequence[UUID]]
+    ) -> "Desk":
+        """Lock some active pools, and those that they fall back on, and read their state.
+
+        `leads` are locked; with those who had each of them, where that is known.
+        """
         desk, records = cls(tx), Pools(tx)
         wanted, ways = set[UUID](), await records.fallbacks()
         for id in ids:
@@ -81,23 +86,22 @@ class Desk:
         if wanted:
             locked = await records.locked(sorted(wanted), everywhere=True)
             desk.pools = {pool.id: pool for pool in locked if pool.is_active}
-        await desk._read(records, lead_ids)
+        desk._had = leads if isinstance(leads, Mapping) else await Assignments(tx).had(leads)
+        await desk._read(records)
         return desk
 
-    async def _read(self, records: Pools, lead_ids: Sequence[UUID]) -> None:
-        begins, self._midnight = await records.today()
-        loads = await records.loads(list(self.pools), begins)
+    async def _read(self, records: Pools) -> None:
+        weekly = any(
+            m.get("weekly_cap") is not None for p in self.pools.values() for m in p.members
+        )
+        since = self._days.week_begins if weekly else self._days.begins
+        loads = await records.loads(list(self.pools), self._days.begins, since)
         named = [UUID(m["user_id"]) for pool in self.pools.values() for m in pool.members]
         self._active = await records.active(list(dict.fromkeys(named)))
-        self._had = await Assignments(self.tx).had(lead_ids)
-        calendars = {
-            UUID(id)
-            for pool in self.pools.values()
-            for id in (pool.calendar_id and str(pool.calendar_id), *_calendars(pool))
-            if id is not None
-        }
-        if calendars:
-            self._times = await calendars_at(self.tx, calendars, self.tx.now)
+        members = [
+            Membership(m, pool.calendar_id) for pool in self.pools.values() for m in pool.members
+        ]
+        self._shifts = await Shifts.of(self.tx, members)
         for pool in self.pools.values():
             turns = pool.turns.get("members", {})
             self._turns[pool.id] = pool.turns.get("turn", 0)
@@ -146,7 +150,7 @@ class Desk:
             return "pool_inactive"
         for member, candidate in zip(pool.members, self._members[pool_id], strict=True):
             if candidate.user_id == user_id:
-                return self._unfit(member, candidate, lead) or _full(member, candidate)
+                return self._unfit(member, candidate, lead) or full(member, candidate)
         return "not_a_member"
 
     def _choose(self, pool: LeadPool, lead: Any) -> tuple[Candidate | None, list[Candidate]]:
@@ -186,7 +190,10 @@ class Desk:
             [
                 str(id),
                 self.pools[id].version,
-                [[str(c.user_id), c.weight, c.credit, c.turn, c.open, c.today] for c in known],
+                [
+                    [str(c.user_id), c.weight, c.credit, c.turn, c.open, c.today, c.week]
+                    for c in known
+                ],
                 [str(c.user_id) for c in known if c.user_id in self._active],
             ]
             for id, known in sorted(self._members.items())
@@ -213,7 +220,7 @@ class Desk:
             known,
             self._turns[pool_id],
             [None if c.user_id in self._active else "inactive" for c in known],
-            [self._away(pool, member) for member in pool.members],
+            [self._shifts.away(Membership(m, pool.calendar_id)) for m in pool.members],
         )
 
     def put(self, pool_id: UUID, candidates: Sequence[Candidate], turn: int) -> None:
@@ -227,66 +234,44 @@ class Desk:
             if table.has_moved:
                 self.put(table.seats.pool_id, table.standing(), table.turns)
 
-    def had(self) -> dict[UUID, list[UUID]]:
+    def had(self) -> Mapping[UUID, Sequence[UUID]]:
         """By lead, who gave it back or did not respond."""
-        found: dict[UUID, list[UUID]] = {}
-        for lead_id, user_id in self._had:
-            found.setdefault(lead_id, []).append(user_id)
-        return found
+        return self._had
 
     def _against(
         self, pool: LeadPool, member: Mapping[str, Any], candidate: Candidate, lead: Any
     ) -> str | None:
         """Why a member cannot have a lead now, in a word."""
-        if candidate.user_id in self._active and (lead.id, candidate.user_id) in self._had:
-            return "had_it"
-        wrong = self._unfit(member, candidate, lead) or _full(member, candidate)
-        return wrong or self._away(pool, member)
+        wrong = self._unfit(member, candidate, lead) or full(member, candidate)
+        return wrong or self._shifts.away(Membership(member, pool.calendar_id))
 
     def _unfit(self, member: Mapping[str, Any], candidate: Candidate, lead: Any) -> str | None:
         """Why a member is not for a lead at any time."""
-        return "inactive" if candidate.user_id not in self._active else misfit(member, lead)
-
-    def _away(self, pool: LeadPool, member: Mapping[str, Any]) -> str | None:
-        if self._is_absent(member):
-            return "absent"
-        time = self._time(pool, member)
-        return None if time is None or time.is_open(self.tx.now) else "off_shift"
-
-    def _is_absent(self, member: Mapping[str, Any]) -> bool:
-        return any(
-            datetime.fromisoformat(one["starts_at"])
-            <= self.tx.now
-            < datetime.fromisoformat(one["ends_at"])
-            for one in member["absences"]
-        )
-
-    def _time(self, pool: LeadPool, member: Mapping[str, Any]) -> Calendar | None:
-        id = member["calendar_id"] and UUID(member["calendar_id"])
-        id = id or pool.calendar_id
-        return None if id is None else self._times.get(id)
+        if candidate.user_id not in self._active:
+            return "inactive"
+        if candidate.user_id in self._had.get(lead.id, ()):
+            return "had_it"
+        return misfit(member, lead)
 
     def respond_by(self, pool: LeadPool, user_id: UUID) -> datetime | None:
         """Until when a member who gets a lead now is to respond."""
         if pool.response_minutes is None:
             return None
-        given = timedelta(minutes=pool.response_minutes)
         member = next(m for m in pool.members if m["user_id"] == str(user_id))
-        time = self._time(pool, member)
-        return self.tx.now + given if time is None else time.add(self.tx.now, given)
+        one = Membership(member, pool.calendar_id)
+        return self._shifts.respond_by(one, pool.response_minutes)
 
     def _openings(self, pool: LeadPool, candidates: Sequence[Candidate]) -> list[datetime]:
         """When members can have leads again who cannot by the clock."""
         found: list[datetime] = []
         for member, candidate in zip(pool.members, candidates, strict=True):
             if candidate.excluded == "daily_cap":
-                found.append(self._midnight)
-            time = self._time(pool, member)
-            if candidate.excluded == "off_shift" and time is not None:
-                try:
-                    found.append(time.opening(self.tx.now))
-                except Conflict:
-                    continue
+                found.append(self._days.ends)
+            if candidate.excluded == "weekly_cap":
+                found.append(self._days.week_ends)
+            if candidate.excluded == "off_shift":
+                opening = self._shifts.opening(Membership(member, pool.calendar_id))
+                found += [] if opening is None else [opening]
         return found
 
     def refund(self, pool_id: UUID, user_id: UUID, decision: Mapping[str, Any]) -> None:
@@ -322,18 +307,6 @@ class Desk:
         self._changed.clear()
 
 
-def _full(member: Mapping[str, Any], candidate: Candidate) -> str | None:
-    if member["open_cap"] is not None and candidate.open >= member["open_cap"]:
-        return "open_cap"
-    if member["daily_cap"] is not None and candidate.today >= member["daily_cap"]:
-        return "daily_cap"
-    return None
-
-
-def _calendars(pool: LeadPool) -> list[str | None]:
-    return [member["calendar_id"] for member in pool.members]
-
-
 def _candidate(
     member: Mapping[str, Any], weight: int, turns: Sequence[int], load: Any
 ) -> Candidate:
@@ -344,6 +317,7 @@ def _candidate(
         turns[1],
         0 if load is None else load["open"],
         0 if load is None else load["today"],
+        0 if load is None else load["week"],
     )
 
 
@@ -356,4 +330,5 @@ def _told(pool: LeadPool, candidate: Candidate) -> dict[str, Any]:
         "credit": candidate.credit,
         "open": candidate.open,
         "today": candidate.today,
+        "week": candidate.week,
     }

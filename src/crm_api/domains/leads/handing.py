@@ -6,12 +6,12 @@ from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
-from crm_api.domains.leads.choosing import Candidate, goes_by_credit, misfit
+from crm_api.domains.leads.choosing import Candidate, full, goes_by_credit, misfit, room_of
 from crm_api.domains.leads.desks import Desk
 from crm_api.domains.leads.models import LeadPlan
 from crm_api.domains.leads.repository import ToGive
 from crm_api.domains.leads.service import Given, Handed, LeadService
-from crm_api.domains.leads.sharing import Seats, credits_of, room_of
+from crm_api.domains.leads.sharing import Seats, credits_of
 from crm_api.domains.leads.states import FREE
 
 
@@ -115,8 +115,7 @@ class _Giving:
         if changed is not None and (word := misfit(member, changed)) is not None:
             return word
         if room_of(member, known) <= self._counts[place]:
-            cap, has = member["open_cap"], known.open + self._counts[place]
-            return "open_cap" if cap is not None and has >= cap else "daily_cap"
+            return full(member, _with(known, self._counts[place]))
         return seats.after[now]
 
     def take(self, place: int, ground: int) -> UUID:
@@ -137,12 +136,16 @@ class _Giving:
         for place, now in enumerate(self._now):
             if now is None:
                 continue
-            c, count = after[now], self._counts[place]
+            c = _with(after[now], self._counts[place])
             after[now] = replace(
                 c,
                 credit=c.credit + credits[place] if goes_by_credit(seats.strategy) else 0,
                 turn=seats.turn + self._last[place] if place in self._last else c.turn,
-                open=c.open + count,
-                today=c.today + count,
             )
         self._desk.put(self.id, after, seats.turn + len(self._taken))
+
+
+def _with(candidate: Candidate, count: int) -> Candidate:
+    """A member who has so many more."""
+    open, today, week = candidate.open, candidate.today, candidate.week
+    return replace(candidate, open=open + count, today=today + count, week=week + count)

@@ -171,6 +171,10 @@ class LeadRule(Named, Entity):
         one_of("target", RuleTarget),
         CheckConstraint("(target = 'pool') = (pool_id IS NOT NULL)", name="pool_id"),
         CheckConstraint("(target = 'user') = (user_id IS NOT NULL)", name="user_id"),
+        CheckConstraint(
+            "response_minutes IS NULL OR (response_minutes > 0 AND target <> 'pool')",
+            name="response_minutes",
+        ),
         *ordered("lead_rules", "created_at", "updated_at", "sort_name", "position"),
         referring("lead_rules", "pool_id", optional=True),
         referring("lead_rules", "user_id", optional=True),
@@ -184,6 +188,7 @@ class LeadRule(Named, Entity):
     target: Mapped[str] = mapped_column(KeyText)
     pool_id: Mapped[UUID | None]
     user_id: Mapped[UUID | None]
+    response_minutes: Mapped[int | None]
     description: Mapped[str | None]
 
 

@@ -66,6 +66,9 @@ class LeadPoolMemberFields(AreaFields):
     daily_cap: Cap | None = Field(
         None, description="Leads a day, at the most; those that came back do not count."
     )
+    weekly_cap: Cap | None = Field(
+        None, description="Leads from Monday on, at the most; counted as those of a day."
+    )
     calendar_id: UUID | None = Field(
         None, description="When they work; without it by the calendar of the pool."
     )
@@ -85,6 +88,10 @@ _EXPLORATION = "Percent of the leads that `performance` shares out evenly, so th
 _MINUTES = (
     "Working time of the member in which a lead is to be accepted; after that it goes to somebody "
     "else, or back into the queue."
+)
+_NAMED_MINUTES = (
+    "Working time of whoever is named, and no pool, in which a lead is to be accepted, by the "
+    "calendars of the pools that they are a member of; after that the next rule is asked."
 )
 _HOPS = "After going back so often a lead is the manager's; without one it waits for a hand."
 _FALLBACK = "Where leads go that nobody of this one can take now."
@@ -136,6 +143,7 @@ class LeadPoolMember(Shape):
     weight: int
     open_cap: int | None
     daily_cap: int | None
+    weekly_cap: int | None = None
     calendar_id: UUID | None
     absences: list[Absence]
     skills: list[str]
@@ -214,10 +222,15 @@ class LeadRuleCreate(Create):
         description="`existing_owner`: whoever has the matched contact, else the matched company; "
         "where nobody has, the next rule is asked. `previous_owner`: whoever had the last lead before "
         "it of the same contact, and did not give that back; else the next rule. `territory`: wherever the leads of their "
-        "territory go; where none has it, or it leads nowhere, the next rule is asked.",
+        "territory go; where none has it, or it leads nowhere, the next rule is asked. Whoever is "
+        "named is passed over where they gave the lead back or did not respond, are absent or, but "
+        "for owners, off shift.",
     )
     pool_id: UUID | None = Field(None, description="Of a rule with the target `pool`.")
     user_id: UUID | None = Field(None, description="Of a rule with the target `user`.")
+    response_minutes: Minutes | None = Field(
+        None, description=f"{_NAMED_MINUTES} Of no rule with the target `pool`, which has its own."
+    )
     description: Prose | None = None
 
 
@@ -236,4 +249,5 @@ class LeadRuleOut(Out):
     target: RuleTarget
     pool_id: UUID | None
     user_id: UUID | None
+    response_minutes: int | None = Field(description=_NAMED_MINUTES)
     description: str | None

@@ -126,8 +126,14 @@ class LeadRuleService(NamedService[LeadRule]):
                 raise Invalid.at(f"/{name}", "required", f"A rule of this target has a {target}.")
             if is_given and not is_one:
                 raise Invalid.at(f"/{name}", "not_for_its_target", "Its target is another.")
-        if current is None:
-            await have_derived(self.tx, frozenset({"lead"}))
+        minutes = after("response_minutes") if current or "response_minutes" in values else None
+        if minutes is not None and after("target") == "pool":
+            message = "A pool has its own."
+            raise Invalid.at("/response_minutes", "not_for_its_target", message)
+        kinds = {"lead"} if current is None else set[str]()
+        # Who reaches a lead by an activity has responded.
+        kinds |= {"activity", "lead"} if minutes is not None else set()
+        await have_derived(self.tx, frozenset(kinds))
         return values
 
     def add(self, values: dict[str, Any]) -> Any:

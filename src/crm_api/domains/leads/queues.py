@@ -22,6 +22,7 @@ _PAGE = 100
 _FULL: Mapping[str, str] = {
     "open_cap": "You have as many leads of this pool as you may have at one time.",
     "daily_cap": "You have had as many leads of this pool as you may have on one day.",
+    "weekly_cap": "You have had as many leads of this pool as you may have in one week.",
 }
 
 
@@ -42,8 +43,9 @@ class LeadQueues:
         member = await self._member(pool_id, me)
         records, seen = Queued(self.tx), list[UUID]()
         while rows := await records.after(pool_id, seen, _PAGE):
+            had = await self.leads.assignments.records.had([row.id for row in rows])
             for row in rows:
-                if misfit(member, row) is not None:
+                if me in had.get(row.id, ()) or misfit(member, row) is not None:
                     continue
                 # Whoever else takes the next has it locked: theirs is the one, and mine another.
                 lead = await records.take(pool_id, row.id)

@@ -1,7 +1,7 @@
 """Leads of the past in the order of time: they come, are given, go back, and are given again."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from heapq import heapify, heappop, heappush
@@ -10,7 +10,9 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from crm_api.domains.leads.choosing import QUEUE, is_spent, reason_of
-from crm_api.domains.leads.distributing import Distributor, Route
+from crm_api.domains.leads.days import monday_of
+from crm_api.domains.leads.managers import Managers
+from crm_api.domains.leads.routing import Route, Routing, Step
 from crm_api.domains.leads.sharing import Sharable, Table
 from crm_api.domains.leads.states import QUEUED, SPENT
 
@@ -25,12 +27,14 @@ class Pools(Protocol):
     tables: dict[UUID, Table]
     chains: dict[UUID, Sequence[Table]]
     pools: dict[UUID, Any]
+    managers: Managers
 
 
 @dataclass
 class _Lead:
     lead: Sharable
-    route: Route
+    steps: Sequence[Step]
+    route: Route = field(default_factory=Route)
     user_id: UUID | None = None
     pool_id: UUID | None = None
     reason: str = ""
@@ -44,18 +48,18 @@ class _Lead:
 class Replay:
     """Goes by the clock of the past; ties are in the order of the leads."""
 
-    def __init__(self, pools: Pools, distributor: Distributor, courses: Courses) -> None:
-        self._pools, self._distributor = pools, distributor
+    def __init__(self, pools: Pools, routing: Routing, courses: Courses) -> None:
+        self._pools, self._routing = pools, routing
         self._courses = {key: list(rows) for key, rows in courses.items()}
         self._day: date | None = None
         self._counts: Counter[str] = Counter()
         self._leads: list[_Lead] = []
 
     def all(
-        self, leads: Sequence[tuple[Sharable, datetime, Route]], zone: ZoneInfo
+        self, leads: Sequence[tuple[Sharable, datetime, Sequence[Step]]], zone: ZoneInfo
     ) -> list[dict[str, Any]]:
         """What became of each lead in the end."""
-        self._leads = [_Lead(lead, route) for lead, _, route in leads]
+        self._leads = [_Lead(lead, steps) for lead, _, steps in leads]
         due = [(at, number) for number, (_, at, _) in enumerate(leads)]
         heapify(due)
         while due:
@@ -76,11 +80,16 @@ class Replay:
         counts = {name: self._counts[name] for name in ("returned", "recalled", "escalated")}
         return {"responded": responded, "unknown": len(owned) - responded, **counts}
 
+    def rules(self) -> Iterable[UUID | None]:
+        """Of each lead the rule by which it went last."""
+        return (one.route.rule_id for one in self._leads)
+
     def _begin(self, day: date) -> None:
         if day != self._day:
+            begins_week = self._day is None or monday_of(day) != monday_of(self._day)
             self._day = day
             for table in self._pools.tables.values():
-                table.begin_day()
+                table.begin_day(begins_week=begins_week)
 
     def _go_back(self, one: _Lead, day: date) -> None:
         assert one.user_id is not None
@@ -90,16 +99,14 @@ class Replay:
         one.had.append(one.user_id)
         if one.taken is not None:
             table, place, ground, then = one.taken
-            table.take_back(place, ground, is_today=then == day)
+            is_this_week = monday_of(then) == monday_of(day)
+            table.take_back(place, ground, is_today=then == day, is_this_week=is_this_week)
         one.user_id = one.pool_id = one.taken = one.course = None
 
     def _give(self, one: _Lead, day: date) -> None:
-        route = one.route
+        route = one.route = self._routing.route(one.steps, one.had)
         one.user_id, one.reason = route.user_id, route.reason
-        is_fixed = route.kind == "rule" and route.user_id is not None
-        if is_fixed and not self._distributor.is_active(one.user_id or UUID(int=0)):
-            one.user_id, one.reason = None, "user_inactive"
-        elif route.pool_id is not None:
+        if route.pool_id is not None:
             self._share(one, route.pool_id, day)
         own = None if one.user_id is None else self._courses.get((one.lead.id, one.user_id))
         one.course = own.pop(0) if own else None
@@ -107,13 +114,12 @@ class Replay:
     def _share(self, one: _Lead, pool_id: UUID, day: date) -> None:
         pool, chain = self._pools.pools.get(pool_id), self._pools.chains.get(pool_id, ())
         if pool is not None and one.hops > pool.max_hops:
-            one.user_id, one.reason = pool.manager_id, "hops_exhausted"
-            self._counts["escalated"] += one.user_id is not None
+            self._escalate(one, pool, "hops_exhausted")
             return
         one.reason = "nobody_available" if chain else "pool_inactive"
         for table in chain:
             if table.seats.strategy == QUEUE:
-                if table.is_for(one.lead):
+                if None in table.words(one.lead, one.had):
                     one.reason = QUEUED
                     return
                 continue
@@ -124,18 +130,23 @@ class Replay:
                 one.pool_id = table.seats.pool_id
                 one.reason = reason_of(table.seats.strategy)
                 return
-        given = [table for table in chain if table.seats.strategy != QUEUE]
-        if is_spent([word for table in given for word in table.words(one.lead, one.had)]):
-            one.user_id, one.reason = pool and pool.manager_id, SPENT
-            self._counts["escalated"] += one.user_id is not None
+        if is_spent([word for table in chain for word in table.words(one.lead, one.had)]):
+            self._escalate(one, pool, SPENT)
+
+    def _escalate(self, one: _Lead, pool: Any, reason: str) -> None:
+        one.reason = reason
+        if pool is not None and pool.manager_id is not None:
+            one.user_id, _ = self._pools.managers.choose(pool.manager_id, one.had)
+        self._counts["escalated"] += one.user_id is not None
 
     def _goes_back(self, one: _Lead) -> bool:
         """Whether they gave it back then, or would be asked to respond and did not."""
         if one.course is None or one.course["ended_as"] not in _BACK:
             return False
+        # Of the manager, whom no pool chose, nobody asks for a response.
         pool = None if one.pool_id is None else self._pools.pools[one.pool_id]
-        is_late = pool is not None and pool.response_minutes is not None
-        return one.course["ended_as"] == "returned" or is_late
+        minutes = one.route.response_minutes if pool is None else pool.response_minutes
+        return one.course["ended_as"] == "returned" or minutes is not None
 
 
 def _told(one: _Lead) -> dict[str, Any]:

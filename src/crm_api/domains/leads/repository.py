@@ -103,17 +103,34 @@ _LOADS = """
     SELECT pool_id, user_id, count(*) FILTER (WHERE ended_at IS NULL) AS open,
         count(*) FILTER (WHERE created_at >= $3
             AND ended_as IS DISTINCT FROM 'returned' AND ended_as IS DISTINCT FROM 'recalled')
-            AS today
+            AS today,
+        count(*) FILTER (WHERE created_at >= $4
+            AND ended_as IS DISTINCT FROM 'returned' AND ended_as IS DISTINCT FROM 'recalled')
+            AS week
     FROM lead_assignments
-    WHERE organization_id = $1 AND pool_id = ANY($2) AND (ended_at IS NULL OR created_at >= $3)
+    WHERE organization_id = $1 AND pool_id = ANY($2) AND (ended_at IS NULL OR created_at >= $4)
         AND deleted_at IS NULL
     GROUP BY pool_id, user_id
 """
 _HAD = """
-    SELECT a.lead_id, a.user_id FROM lead_assignments a
+    SELECT DISTINCT a.lead_id, a.user_id FROM lead_assignments a
     JOIN leads l ON l.organization_id = a.organization_id AND l.id = a.lead_id
     WHERE a.organization_id = $1 AND a.lead_id = ANY($2) AND a.ended_as IN ('returned', 'recalled')
         AND (l.recycled_at IS NULL OR a.ended_at > l.recycled_at)
+"""
+# What a plan or list gave out of a pool, and came back from whoever had it last.
+_PLANNED = """
+    SELECT a.lead_id, a.pool_id, a.reason FROM (
+        SELECT DISTINCT ON (lead_id) lead_id, pool_id, reason, kind, ended_as, ended_at
+        FROM lead_assignments
+        WHERE organization_id = $1 AND lead_id = ANY($2) AND deleted_at IS NULL
+        ORDER BY lead_id, created_at DESC, id DESC) a
+    JOIN lead_pools p ON p.organization_id = $1 AND p.id = a.pool_id AND p.is_active
+        AND p.deleted_at IS NULL AND p.strategy <> 'queue'
+    WHERE a.kind = 'plan' AND a.ended_as IN ('returned', 'recalled')
+        AND NOT EXISTS (
+            SELECT FROM leads l WHERE l.organization_id = $1 AND l.id = a.lead_id
+                AND l.recycled_at >= a.ended_at)
 """
 _COURSES = """
     SELECT lead_id, user_id, ended_as, ended_at - created_at AS after,
@@ -123,7 +140,7 @@ _COURSES = """
     ORDER BY created_at, id
 """
 _RULES = """
-    SELECT id, name, filter, target, pool_id, user_id FROM lead_rules
+    SELECT id, name, filter, target, pool_id, user_id, response_minutes FROM lead_rules
     WHERE organization_id = $1 AND is_active AND deleted_at IS NULL ORDER BY position, id
 """
 _POOL_GRAPH = """
@@ -166,13 +183,6 @@ _TO_GIVE = """
 _OF_CONTACTS = """
     SELECT id FROM leads WHERE organization_id = $1
         AND (matched_contact_id = ANY($2) OR contact_id = ANY($2)) ORDER BY id
-"""
-_TIME_ZONE = "SELECT time_zone FROM organizations WHERE id = $1"
-_WHOLE_DAY = """
-    SELECT date_trunc('day', now() AT TIME ZONE time_zone) AT TIME ZONE time_zone AS begins,
-        (date_trunc('day', now() AT TIME ZONE time_zone) + interval '1 day')
-            AT TIME ZONE time_zone AS ends
-    FROM organizations WHERE id = $1
 """
 
 
@@ -301,25 +311,17 @@ class Pools(Repository[LeadPool]):
         rows = await self.tx.fetch(_POOL_GRAPH, self.tx.organization_id)
         return {row["id"]: row["fallback_pool_id"] for row in rows}
 
-    async def loads(self, ids: Sequence[UUID], since: datetime) -> dict[tuple[UUID, UUID], Any]:
-        """By pool and user, how many leads they have open, and how many they got since then."""
-        rows = await self.tx.fetch(_LOADS, self.tx.organization_id, list(ids), since)
+    async def loads(
+        self, ids: Sequence[UUID], day: datetime, week: datetime
+    ) -> dict[tuple[UUID, UUID], Any]:
+        """By pool and user, how many leads they have open, and got since a day and a week began."""
+        rows = await self.tx.fetch(_LOADS, self.tx.organization_id, list(ids), day, week)
         return {(row["pool_id"], row["user_id"]): row for row in rows}
 
     async def active(self, users: Sequence[UUID]) -> set[UUID]:
         """Those of some users who are there and not suspended."""
         rows = await self.tx.fetch(_ACTIVE, self.tx.organization_id, list(users))
         return {row["id"] for row in rows}
-
-    async def time_zone(self) -> str:
-        """Where the days of the organization begin."""
-        (row,) = await self.tx.fetch(_TIME_ZONE, self.tx.organization_id)
-        return row["time_zone"]
-
-    async def today(self) -> tuple[datetime, datetime]:
-        """When the day of the organization began, and when it ends."""
-        (row,) = await self.tx.fetch(_WHOLE_DAY, self.tx.organization_id)
-        return row["begins"], row["ends"]
 
 
 class Rules(Repository[LeadRule]):
@@ -374,7 +376,14 @@ class Assignments(Repository[LeadAssignment]):
         """Who had which of some leads, in this order, and how that ended after what time."""
         return await self.tx.fetch(_COURSES, self.tx.organization_id, list(ids))
 
-    async def had(self, ids: Sequence[UUID]) -> set[tuple[UUID, UUID]]:
-        """Leads with those who gave them back or did not respond, since they were recycled."""
-        rows = await self.tx.fetch(_HAD, self.tx.organization_id, list(ids))
-        return {(row["lead_id"], row["user_id"]) for row in rows}
+    async def planned(self, ids: Sequence[UUID]) -> dict[UUID, tuple[UUID, str]]:
+        """By lead that came back to a pool that a plan or list shares out of: that, and for what."""
+        rows = await self.tx.fetch(_PLANNED, self.tx.organization_id, list(ids)) if ids else []
+        return {row["lead_id"]: (row["pool_id"], row["reason"]) for row in rows}
+
+    async def had(self, ids: Sequence[UUID]) -> dict[UUID, list[UUID]]:
+        """By lead those who gave it back or did not respond, since it was recycled."""
+        found: dict[UUID, list[UUID]] = {}
+        for row in await self.tx.fetch(_HAD, self.tx.organization_id, list(ids)):
+            found.setdefault(row["lead_id"], []).append(row["user_id"])
+        return found

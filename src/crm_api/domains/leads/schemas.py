@@ -267,6 +267,17 @@ class LookedAtMember(Shape):
     )
     open: int | None = Field(description="How many leads of the pool they had; not kept by plans.")
     today: int | None = Field(description="How many they were given that day; not kept by plans.")
+    week: int | None = Field(
+        None,
+        description="How many that week, where a member has a `weekly_cap`; not kept by plans.",
+    )
+
+
+class LookedAtManager(Shape):
+    """The manager of a pool, or who stands above, and what spoke against them."""
+
+    user_id: UUID
+    excluded: str | None = Field(description="`inactive`, `sees_no_leads` or `had_it`.")
 
 
 class LeadExplanation(Shape):
@@ -285,6 +296,10 @@ class LeadExplanation(Shape):
     )
     rules: list[LookedAtRule]
     candidates: list[LookedAtMember]
+    managers: list[LookedAtManager] = Field(
+        description="Of what went to the manager of a pool, who was looked at for it: the manager, the "
+        "leads of their teams and of those above, and at last who may do everything."
+    )
 
 
 Decision = dict[str, Any]

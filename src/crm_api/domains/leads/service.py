@@ -1,10 +1,10 @@
 """The rules of leads, and the trail of who had them."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple
 from uuid import UUID
 
 from crm_api.domains.leads.matching import MATCHED, Matching
@@ -62,6 +62,20 @@ class Handed(NamedTuple):
 
 
 _BY_HAND = Given()
+Happened = Literal["given", "accepted", "returned", "recalled"]
+
+
+class Followed(NamedTuple):
+    """What happened to a lead that was given for a plan or a list: the `reason` names it."""
+
+    happened: Happened
+    lead_id: UUID
+    user_id: UUID | None
+    reason: str
+
+
+Follower = Callable[[Tx, Followed], Awaitable[None]]
+_BACK: Mapping[str, Happened] = {"returned": "returned", "recalled": "recalled"}
 
 
 def claimer(tx: Tx) -> UUID:
@@ -289,6 +303,8 @@ class LeadAssignmentService(CrudService[LeadAssignment]):
     )
     plain = False
     upserts = False
+    followers: ClassVar[list[Follower]] = []
+    """Told in the transaction of what happens to a lead after a plan or list gave it."""
     records: Assignments
 
     @cached_property
@@ -348,12 +364,26 @@ class LeadAssignmentService(CrudService[LeadAssignment]):
             await self.change(found[lead_id], values, verb="ended")
             # The unique index must see one go before the other comes.
             await self.tx.flush()
+            happened, had = _BACK.get(ended_as), found[lead_id]
+            if happened is not None and had.kind == "plan":
+                await self.follow(happened, lead_id, had.user_id, had.reason)
+
+    async def follow(
+        self, happened: Happened, lead_id: UUID, user_id: UUID | None, reason: str | None
+    ) -> None:
+        """Tell those who follow what becomes of the leads of plans and lists."""
+        for follower in self.followers:
+            await follower(self.tx, Followed(happened, lead_id, user_id, reason or ""))
 
     async def respond(self, lead_id: UUID) -> None:
         """Write down that whoever has a lead, which is locked, takes care of it."""
         found = await self.records.open_of([lead_id])
         if lead_id in found:
-            await self.change(found[lead_id], {"responded_at": self.tx.now}, verb="accepted")
+            had = found[lead_id]
+            is_first = had.responded_at is None
+            await self.change(had, {"responded_at": self.tx.now}, verb="accepted")
+            if is_first and had.kind == "plan":
+                await self.follow("accepted", lead_id, had.user_id, had.reason)
 
 
 def _naming(values: Mapping[str, Any], current: Lead | None) -> dict[str, str]:

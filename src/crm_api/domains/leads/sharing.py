@@ -15,11 +15,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crm_api.domains.leads.areas import Located
-from crm_api.domains.leads.choosing import Candidate, Fitting, goes_by_credit, misfit
+from crm_api.domains.leads.choosing import (
+    Candidate,
+    Fitting,
+    full,
+    goes_by_credit,
+    misfit,
+    room_of,
+)
 
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
-_ENDLESS = 2**62
 MARKS: Mapping[str, str] = {
     "inactive": "i",
     "had_it": "h",
@@ -29,6 +35,7 @@ MARKS: Mapping[str, str] = {
     "industry": "b",
     "open_cap": "o",
     "daily_cap": "d",
+    "weekly_cap": "w",
     "absent": "a",
     "off_shift": "f",
 }
@@ -111,6 +118,7 @@ class Table:
         self.turn: Ints = np.array([c.turn for c in known], np.int64)
         self.open: Ints = np.array([c.open for c in known], np.int64)
         self.today: Ints = np.array([c.today for c in known], np.int64)
+        self.week: Ints = np.array([c.week for c in known], np.int64)
         rooms = [room_of(*one) for one in zip(members, known, strict=True)]
         self.room: Ints = np.array(rooms, np.int64)
         self.given: Ints = np.zeros(len(known), np.int64)
@@ -121,20 +129,17 @@ class Table:
         self._profiles: dict[Any, _Profile] = {}
         self.grounds: dict[str, int] = {}
 
-    def is_for(self, lead: Profiled) -> bool:
-        """Whether there is a member for such leads, whenever that may be."""
-        return None in self.words(lead, ())
-
     def words(self, lead: Profiled, had: Sequence[UUID]) -> Sequence[str | None]:
         """What speaks against each member for a lead, whenever that may be."""
         return self.profile(lead, had).words
 
-    def begin_day(self) -> None:
+    def begin_day(self, *, begins_week: bool) -> None:
         """Nobody has had a lead today."""
         self.today[:] = 0
-        members = zip(self.seats.members, self.open.tolist(), strict=True)
-        for place, (member, open) in enumerate(members):
-            self.room[place] = room_of(member, Candidate(self.seats.pool_id, 1, open=open))
+        if begins_week:
+            self.week[:] = 0
+        for place, member in enumerate(self.seats.members):
+            self.room[place] = room_of(member, self._stands(place))
         self._full = self.room <= 0
         self._profiles.clear()
 
@@ -163,27 +168,34 @@ class Table:
         """A member has one more."""
         self.turns += 1
         self.turn[place] = self.turns
-        for counts in (self.open, self.today, self.given):
+        for counts in (self.open, self.today, self.week, self.given):
             counts[place] += 1
         self.room[place] -= 1
         if self.room[place] <= 0:
             self._full[place] = True
             self._epoch += 1
 
-    def take_back(self, place: int, ground: int, *, is_today: bool) -> None:
+    def take_back(self, place: int, ground: int, *, is_today: bool, is_this_week: bool) -> None:
         """Have all stand as if a member had not been given one by a choice on this ground."""
         if goes_by_credit(self.seats.strategy):
             marks = next(islice(self.grounds, ground, None))
             able = np.array([n for n, mark in enumerate(marks) if mark == "."], np.int64)
             self.credit[able] -= self.weight[able]
             self.credit[place] += int(self.weight[able].sum())
-        for counts in (self.open, self.given, *([self.today] if is_today else [])):
-            counts[place] -= 1
-        user_id = self.seats.candidates[place].user_id
-        stands = Candidate(user_id, 1, open=int(self.open[place]), today=int(self.today[place]))
-        self.room[place] = room_of(self.seats.members[place], stands)
+        for counts, is_counted in (
+            *((self.open, True), (self.given, True)),
+            *((self.today, is_today), (self.week, is_this_week)),
+        ):
+            counts[place] -= is_counted
+        self.room[place] = room_of(self.seats.members[place], self._stands(place))
         self._full[place] = self.room[place] <= 0
         self._epoch += 1
+
+    def _stands(self, place: int) -> Candidate:
+        """What a member has now."""
+        counts = (self.open, self.today, self.week)
+        open, today, week = (int(column[place]) for column in counts)
+        return replace(self.seats.candidates[place], open=open, today=today, week=week)
 
     @property
     def has_moved(self) -> bool:
@@ -192,11 +204,18 @@ class Table:
 
     def standing(self) -> list[Candidate]:
         """The members after the choices."""
-        columns = (self.credit, self.turn, self.open, self.today)
+        columns = (self.credit, self.turn, self.open, self.today, self.week)
         by_credit = goes_by_credit(self.seats.strategy)
         return [
-            replace(c, credit=credit if by_credit else 0, turn=turn, open=open, today=today)
-            for c, credit, turn, open, today in zip(
+            replace(
+                c,
+                credit=credit if by_credit else 0,
+                turn=turn,
+                open=open,
+                today=today,
+                week=week,
+            )
+            for c, credit, turn, open, today, week in zip(
                 self.seats.candidates, *(column.tolist() for column in columns), strict=True
             )
         ]
@@ -242,19 +261,11 @@ class Table:
         return self.grounds.setdefault(marks, len(self.grounds))
 
     def _mark(self, place: int) -> str:
-        member = self.seats.members[place]
-        if member["open_cap"] is not None and self.open[place] >= member["open_cap"]:
-            return MARKS["open_cap"]
-        if member["daily_cap"] is not None and self.today[place] >= member["daily_cap"]:
-            return MARKS["daily_cap"]
-        word = self.seats.after[place]
+        word = None
+        if self._full[place]:
+            word = full(self.seats.members[place], self._stands(place))
+        word = word or self.seats.after[place]
         return "." if word is None else MARKS[word]
-
-
-def room_of(member: Mapping[str, Any], candidate: Candidate) -> int:
-    """How many more leads the caps of a member allow."""
-    caps = ((member["open_cap"], candidate.open), (member["daily_cap"], candidate.today))
-    return max(0, min((cap - has for cap, has in caps if cap is not None), default=_ENDLESS))
 
 
 class Sharing:
@@ -300,7 +311,7 @@ def _pool_told(seats: Seats) -> dict[str, Any]:
         "id": str(seats.pool_id),
         "strategy": seats.strategy,
         "members": [[str(c.user_id), c.weight] for c in seats.candidates],
-        "stood": [[c.credit, c.open, c.today] for c in seats.candidates],
+        "stood": [[c.credit, c.open, c.today, c.week] for c in seats.candidates],
     }
 
 
@@ -344,7 +355,7 @@ def candidates_of(
                     "pool_id": pool["id"],
                     "excluded": MEANINGS.get(mark),
                     "weight": weight,
-                    **dict(zip(("credit", "open", "today"), standing, strict=True)),
+                    **dict(zip(("credit", "open", "today", "week"), standing, strict=True)),
                 }
             )
     return found
@@ -357,7 +368,7 @@ def _stood(
     pool = kept["pools"][number]
     weights = [weight for _, weight in pool["members"]]
     if nth is None or "choices" not in kept:
-        return [(None, None, None)] * len(weights)
+        return [(None, None, None, None)] * len(weights)
     before = zip(*(column[:nth] for column in kept["choices"]), strict=True)
     own = [(place, ground) for of, place, ground in before if of == number and place is not None]
     counts = Counter(place for place, _ in own)
@@ -369,6 +380,8 @@ def _stood(
             credit + moved[place] + (weights[place] if by_credit and marks[place] == "." else 0),
             open + counts[place],
             today + counts[place],
+            # What was kept before there were caps of a week does not say it.
+            week[0] + counts[place] if week else None,
         )
-        for place, (credit, open, today) in enumerate(pool["stood"])
+        for place, (credit, open, today, *week) in enumerate(pool["stood"])
     ]

@@ -7,12 +7,13 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from crm_api.domains.leads.choosing import QUEUE, Candidate
-from crm_api.domains.leads.distributing import Distributor
 from crm_api.domains.leads.drawing import fairness_of
 from crm_api.domains.leads.earning import earned_in, weights_of
+from crm_api.domains.leads.managers import Managers
 from crm_api.domains.leads.pools import LeadPoolService, LeadRuleService
 from crm_api.domains.leads.replaying import Replay
 from crm_api.domains.leads.repository import LEADS, POOLS, Pools, Rules
+from crm_api.domains.leads.routing import Routing
 from crm_api.domains.leads.service import LeadService
 from crm_api.domains.leads.sharing import Choice, Seats, Sharable, Sharing, Table
 from crm_api.domains.leads.simulation_schemas import LeadDraftPool, LeadSimulationInput
@@ -78,19 +79,20 @@ class Run:
         self.tables: dict[UUID, Table] = {}
         self.chains: dict[UUID, Sequence[Table]] = {}
         self.pools: dict[UUID, Any] = {}
+        self.managers = Managers({})
 
     async def told(self) -> dict[str, Any]:
         data = self.data
         filter = parse(data.filter, LEADS, self.tx)
         found = await self.leads.records.captured(filter, data.since, data.until, data.limit)
-        rules, distributor = await self._rules(), Distributor(self.leads)
-        routes = await distributor.routes([lead.id for lead, _ in found], rules)
-        await self._seat({route.pool_id for route in routes.values()} - {None})
-        zone = ZoneInfo(await Pools(self.tx).time_zone())
-        replay = Replay(self, distributor, await self._courses([lead.id for lead, _ in found]))
-        leads = replay.all([(lead, at, routes[lead.id]) for lead, at in found], zone)
+        rules, routing = await self._rules(), Routing(self.tx, knows_shifts=False)
+        steps = await routing.steps([lead.id for lead, _ in found], rules)
+        await self._seat({step.pool_id for own in steps.values() for step in own} - {None})
+        zone = ZoneInfo(self.tx.catalogue.time_zone)
+        replay = Replay(self, routing, await self._courses([lead.id for lead, _ in found]))
+        leads = replay.all([(lead, at, steps[lead.id]) for lead, at in found], zone)
         left = Counter(one["reason"] for one in leads if one["user_id"] is None)
-        used = Counter(route.rule_id for route in routes.values())
+        used = Counter(replay.rules())
         return {
             "lead_count": len(leads),
             "given_count": len(leads) - left.total(),
@@ -134,6 +136,8 @@ class Run:
         ]
         active = await records.active(list(dict.fromkeys(named)))
         self.pools = {pool.id: pool for pool in pools}
+        asked = {pool.manager_id for pool in pools if pool.manager_id is not None}
+        self.managers = await Managers.of(self.tx, sorted(asked))
         for pool in pools:
             self.tables[pool.id] = Table(await self._seats(pool, drafts.get(pool.id), active))
         self.chains = {

@@ -11,6 +11,7 @@ from crm_api.domains.leads.pool_schemas import (
     MOST_MEMBERS,
     Exploration,
     LeadPoolMemberFields,
+    Minutes,
     once,
 )
 from crm_api.kit.schema import Instant, Name, Schema, Shape
@@ -26,6 +27,7 @@ class LeadDraftRule(Schema):
     target: RuleTarget = "pool"
     pool_id: UUID | None = None
     user_id: UUID | None = None
+    response_minutes: Minutes | None = None
 
     @model_validator(mode="after")
     def _led(self) -> Self:
@@ -33,6 +35,8 @@ class LeadDraftRule(Schema):
             raise ValueError("a rule has a `pool_id` if its target is `pool`")
         if (self.target == "user") != (self.user_id is not None):
             raise ValueError("a rule has a `user_id` if its target is `user`")
+        if self.target == "pool" and self.response_minutes is not None:
+            raise ValueError("a pool has its own `response_minutes`")
         return self
 
 

@@ -29,6 +29,23 @@ class DistributeList(Message):
 
 
 @dataclass(frozen=True)
+class CountList(Message):
+    """Count what became of the leads of a list.
+
+    Not where it happens: whoever changes a lead holds its lock, and the one of its list goes first.
+    """
+
+    kind = "prospect_lists.count"
+    max_attempts = 50
+
+    list_id: UUID
+
+    def order(self) -> str | None:
+        """One after the other."""
+        return f"prospect_list:{self.list_id}"
+
+
+@dataclass(frozen=True)
 class RecallList(Message):
     """Take back what was given by a list."""
 

@@ -4,12 +4,14 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 from uuid import UUID
 
-from crm_api.domains.prospects.events import DistributeList, RecallList, SendConfirmation
+from crm_api.domains.prospects.events import CountList, DistributeList, RecallList, SendConfirmation
+from crm_api.domains.prospects.following import count
 from crm_api.domains.prospects.forms import LeadFormService, LeadSubmissionService, confirm_token
 from crm_api.domains.prospects.repository import supplier_of
 from crm_api.domains.prospects.sharing import SLICE, Sharing, Step
 from crm_api.domains.prospects.words import PACKAGE
 from crm_api.kit.actor import Actor
+from crm_api.kit.db.queued import absorb
 from crm_api.kit.db.tx import Tx, unit_of_work
 from crm_api.kit.documents.languages import language
 from crm_api.kit.jobs import JobContext, runs
@@ -64,6 +66,16 @@ async def distribute_list(context: JobContext, message: DistributeList) -> dict[
 
     done, given = await _in_slices(context, message, give, verb="given")
     return {"given": given, "left": done - given}
+
+
+@runs(CountList)
+async def count_list(context: JobContext, message: CountList) -> dict[str, Any]:
+    """Have a list tell how many are given and accepted, and how often they came back."""
+    actor = Actor(context.actor.organization_id, "system", scopes=frozenset({"*"}))
+    async with unit_of_work(Tx(context.database, actor, cause_id=context.job.id)) as tx:
+        # Many that come back at once are counted once.
+        await absorb(tx, CountList.kind, context.job.id, message.args())
+        return await count(tx, message.list_id)
 
 
 @runs(RecallList)

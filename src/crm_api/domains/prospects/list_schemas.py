@@ -69,7 +69,13 @@ class ProspectListOut(Out):
     job_id: UUID | None = Field(description="The last job that shared it out or recalled it.")
     runs: int = Field(description="How often.")
     member_count: int
-    given_count: int = Field(description="How many are somebody's by it.")
+    given_count: int = Field(
+        description="How many are somebody's by it; what came back is not, until it is given again."
+    )
+    accepted_count: int = Field(description="How many of these were accepted.")
+    returned_count: int = Field(
+        description="How often leads came back: given back, or not responded to in time."
+    )
 
 
 class ProspectMemberOut(Out):
@@ -77,10 +83,15 @@ class ProspectMemberOut(Out):
 
     list_id: UUID
     lead_id: UUID
-    status: MemberStatus = Field(description="`left`: nobody got it, for the reason in `outcome`.")
+    status: MemberStatus = Field(
+        description="`left`: nobody got it, for the reason in `outcome`; `returned`: it came back, "
+        "and goes to the next of the pool, or is looked at by the next distribution."
+    )
     user_id: UUID | None = Field(description="Who got it.")
     outcome: str | None
     given_at: datetime | None
+    accepted_at: datetime | None = Field(description="When whoever got it responded.")
+    returns: int = Field(description="How often it came back.")
 
 
 _SOURCES = ("lead_ids", "filter", "contact_filter", "segment_id", "import_id", "form_id")

@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any, Literal
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, Index
+from sqlalchemy import CheckConstraint, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from crm_api.kit.db.base import Entity, KeyText
@@ -16,7 +16,7 @@ from crm_api.platform.outreach.models import Basis
 FormStatus = Literal["active", "closed"]
 SubmissionStatus = Literal["pending", "accepted", "refused"]
 ListStatus = Literal["open", "frozen", "split"]
-MemberStatus = Literal["listed", "given", "left", "recalled"]
+MemberStatus = Literal["listed", "given", "left", "returned", "recalled"]
 
 
 class LeadForm(Named, Entity):
@@ -123,6 +123,8 @@ class ProspectList(Named, Entity):
     runs: Mapped[int]
     member_count: Mapped[int]
     given_count: Mapped[int]
+    accepted_count: Mapped[int] = mapped_column(default=0, server_default=text("0"))
+    returned_count: Mapped[int] = mapped_column(default=0, server_default=text("0"))
 
 
 class ProspectMember(Entity):
@@ -144,5 +146,7 @@ class ProspectMember(Entity):
     user_id: Mapped[UUID | None]
     outcome: Mapped[str | None] = mapped_column(KeyText)
     given_at: Mapped[datetime | None]
+    accepted_at: Mapped[datetime | None]
+    returns: Mapped[int] = mapped_column(default=0, server_default=text("0"))
     # Not shown: the last run that looked at it.
     run: Mapped[int]

@@ -1,12 +1,19 @@
 """Forms that capture leads, and lists of leads, as a part of the product."""
 
+from crm_api.domains.leads.service import LeadAssignmentService
+from crm_api.domains.prospects.following import follow
 from crm_api.domains.prospects.forms import (
     LeadFormService,
     LeadSubmissionService,
     forget_submissions,
     wipe_submissions,
 )
-from crm_api.domains.prospects.jobs import distribute_list, recall_list, send_confirmation
+from crm_api.domains.prospects.jobs import (
+    count_list,
+    distribute_list,
+    recall_list,
+    send_confirmation,
+)
 from crm_api.domains.prospects.service import ProspectListService, ProspectMemberService
 from crm_api.domains.prospects.steps import AddToList
 from crm_api.domains.prospects.touching import TOUCHES
@@ -15,6 +22,7 @@ from crm_api.kit.crud.personal import Trace, rows_of
 from crm_api.kit.module import Faces, Module
 
 Guarded.purged.append(forget_submissions)
+LeadAssignmentService.followers.append(follow)
 
 
 def _faces() -> Faces:
@@ -31,13 +39,16 @@ MODULE = Module(
     description="Forms by which strangers become leads, and lists of leads that are shared out.",
     depends_on=["catalogue", "companies", "contacts", "deals", "leads", "prices"],
     faces=_faces,
-    jobs=[send_confirmation, distribute_list, recall_list],
+    jobs=[send_confirmation, distribute_list, recall_list, count_list],
     events=[
         "lead_submission.accepted",
         "lead_submission.refused",
         *(f"prospect_list.{verb}" for verb in ("filled", "frozen", "reopened", "split")),
         *(f"prospect_list.{verb}" for verb in ("distributed", "progressed", "recalled")),
-        *(f"prospect_member.{verb}" for verb in ("given", "left", "recalled")),
+        *(
+            f"prospect_member.{verb}"
+            for verb in ("given", "left", "recalled", "returned", "accepted")
+        ),
     ],
     services=[
         LeadFormService,

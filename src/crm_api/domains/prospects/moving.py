@@ -8,7 +8,7 @@ from crm_api.domains.prospects.forms import LeadSubmissionService
 from crm_api.domains.prospects.service import ProspectMemberService
 from crm_api.kit.db.tx import Tx
 
-_GIVEN = ("status", "user_id", "outcome", "given_at")
+_GIVEN = ("status", "user_id", "outcome", "given_at", "accepted_at")
 
 
 async def move_prospects(

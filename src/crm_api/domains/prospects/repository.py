@@ -98,12 +98,19 @@ _DUE = """
     WHERE m.organization_id = $1 AND m.list_id = $2 AND m.run < $3 AND m.{which}
     ORDER BY l.score DESC NULLS LAST, m.lead_id
 """
+_COUNTS = """
+    SELECT count(*) FILTER (WHERE status = 'given') AS given_count,
+        count(*) FILTER (WHERE status = 'given' AND accepted_at IS NOT NULL) AS accepted_count,
+        coalesce(sum(returns), 0)::int AS returned_count
+    FROM prospect_members WHERE organization_id = $1 AND list_id = $2 AND deleted_at IS NULL
+"""
 _LEADS_TO_SHARE = """
     SELECT lead_id FROM prospect_members
     WHERE organization_id = $1 AND list_id = $2 AND id = ANY($3) AND run < $4
 """
 _TO_SHARE = """
-    SELECT id, lead_id, version, status, user_id, outcome, given_at, run, deleted_at
+    SELECT id, lead_id, version, status, user_id, outcome, given_at, accepted_at,
+        returns, run, deleted_at
     FROM prospect_members
     WHERE organization_id = $1 AND list_id = $2 AND id = ANY($3) AND run < $4
         AND lead_id = ANY($5) AND {which}
@@ -204,6 +211,19 @@ class ProspectMembers(Repository[ProspectMember]):
             ProspectMember.list_id == list_id, ProspectMember.lead_id.in_(lead_ids)
         )
         return list((await self.tx.run(query.order_by(ProspectMember.id))).scalars())
+
+    async def place_of(self, list_id: UUID, lead_id: UUID) -> ProspectMember | None:
+        """The place of a lead, which is locked, on a list; locked too."""
+        query = self.select_all().where(
+            ProspectMember.list_id == list_id, ProspectMember.lead_id == lead_id
+        )
+        query = query.with_for_update(key_share=True)
+        return (await self.tx.run(query)).scalar_one_or_none()
+
+    async def counts(self, list_id: UUID) -> dict[str, int]:
+        """How many of a list are given and accepted, and how often they came back."""
+        (row,) = await self.tx.fetch(_COUNTS, self.tx.organization_id, list_id)
+        return dict(row)
 
     async def everywhere(self, lead_ids: Sequence[UUID]) -> list[ProspectMember]:
         """The places of certain leads on all lists, locked, whoever asks."""

@@ -24,6 +24,7 @@ from crm_api.kit.errors import Conflict, Invalid, WrongState
 _COURSE = frozenset(
     {
         *("status", "frozen_at", "pool_id", "job_id", "runs", "member_count", "given_count"),
+        *("accepted_count", "returned_count"),
         *("parent_id", "part"),
     }
 )
@@ -42,7 +43,8 @@ class ProspectListService(NamedService[ProspectList]):
     begins_with: ClassVar[Mapping[str, Any]] = {
         "status": "open",
         **dict.fromkeys(("parent_id", "part", "frozen_at", "pool_id", "job_id")),
-        **dict.fromkeys(("runs", "member_count", "given_count"), 0),
+        **dict.fromkeys(("runs", "member_count"), 0),
+        **dict.fromkeys(("given_count", "accepted_count", "returned_count"), 0),
     }
     records: ProspectLists
 
@@ -115,8 +117,8 @@ class ProspectMemberService(CrudService[ProspectMember]):
             return
         common: dict[str, Any] = {
             "status": "listed",
-            **dict.fromkeys(("user_id", "outcome", "given_at", "owner_id")),
-            "run": 0,
+            **dict.fromkeys(("user_id", "outcome", "given_at", "accepted_at", "owner_id")),
+            **dict.fromkeys(("run", "returns"), 0),
             "custom": {},
             "external_ids": {},
         }

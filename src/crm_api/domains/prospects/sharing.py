@@ -17,6 +17,7 @@ from crm_api.domains.leads.models import Lead
 from crm_api.domains.leads.repository import Pools
 from crm_api.domains.leads.service import Given, LeadService
 from crm_api.domains.prospects.events import DistributeList, RecallList
+from crm_api.domains.prospects.following import because
 from crm_api.domains.prospects.list_schemas import ProspectDistribution, ProspectRecall
 from crm_api.domains.prospects.models import MemberStatus, ProspectList, ProspectMember
 from crm_api.domains.prospects.service import (
@@ -109,7 +110,7 @@ class Sharing:
         lead_ids = await self.members.records.leads_to_share(list_id, run, ids)
         rows = await self.leads.records.to_give(lead_ids)
         members = await self.members.records.to_share(list_id, run, ids, lead_ids, given=False)
-        dealing = Dealing(self.leads, _because(list_id))
+        dealing = Dealing(self.leads, because(list_id))
         dealt = await dealing.give(current.pool_id, [one.lead_id for one in members], rows)
         pairs = list(zip(members, dealt, strict=True))
         given = [pair for pair in pairs if pair[1].user_id is not None]
@@ -151,13 +152,13 @@ class Sharing:
         leads = {one.id: one for one in locked}
         members = await self.members.records.to_share(list_id, run, ids, lead_ids, given=True)
         held = await self.leads.assignments.records.open_of(list(leads))
-        ours = {id: one for id, one in held.items() if one.reason == _because(list_id)}
+        ours = {id: one for id, one in held.items() if one.reason == because(list_id)}
         pools = {one.pool_id for one in ours.values() if one.pool_id is not None}
         desk = await Desk.open(self.tx, pools, list(leads))
         told = await whole(self.tx, [one.decision for one in ours.values()])
         decisions = dict(zip(ours, told, strict=True))
         stands = {"assigned", "working"} if includes_accepted else {"assigned"}
-        taken = 0
+        taken = accepted = 0
         for member in members:
             lead, had = leads.get(member.lead_id), ours.get(member.lead_id)
             is_taken = lead is not None and had is not None and lead.status in stands
@@ -166,10 +167,15 @@ class Sharing:
                     desk.refund(had.pool_id, had.user_id, decisions[lead.id])
                 await self._take(lead, reason)
             taken += is_taken
+            accepted += is_taken and member.accepted_at is not None
             await self._note(member, run, is_taken=is_taken)
         desk.keep()
         if taken:
-            count = {"given_count": current.given_count - taken}
+            # What came back meanwhile is counted after it (`CountList`).
+            count = {
+                "given_count": max(0, current.given_count - taken),
+                "accepted_count": max(0, current.accepted_count - accepted),
+            }
             await self.lists.change(current, count, verb="progressed")
         return Step(len(members), taken)
 
@@ -181,7 +187,7 @@ class Sharing:
 
     async def _note(self, member: ProspectMember, run: int, *, is_taken: bool) -> None:
         if is_taken:
-            gone: dict[str, Any] = dict.fromkeys(("user_id", "outcome", "given_at"))
+            gone: dict[str, Any] = dict.fromkeys(("user_id", "outcome", "given_at", "accepted_at"))
             values = {**gone, "status": "recalled", "run": run}
             await self.members.amend(member, values, verb="recalled")
         else:
@@ -191,7 +197,3 @@ class Sharing:
         """The list, locked, unless it is gone or another run has begun."""
         found = await self.lists.records.locked([list_id], everywhere=True)
         return found[0] if found and found[0].runs == run else None
-
-
-def _because(list_id: UUID) -> str:
-    return f"prospect list {list_id}"
