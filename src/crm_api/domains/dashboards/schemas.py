@@ -7,15 +7,12 @@ from uuid import UUID
 from pydantic import Field, StringConstraints
 
 from crm_api.domains.reports.models import Sharing
-from crm_api.domains.reports.schemas import (
-    Filtering,
-    Label,
+from crm_api.domains.reports.schemas import Filtering, Label, ReportParameter, StandardName
+from crm_api.domains.reports.shown import (
     ReportColumn,
     ReportMetricOut,
-    ReportParameter,
     ReportRow,
     ReportTotal,
-    StandardName,
     StandardReportOut,
 )
 from crm_api.kit.problems import Problem

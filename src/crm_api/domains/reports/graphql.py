@@ -6,7 +6,7 @@ from uuid import UUID
 
 import strawberry
 
-from crm_api.domains.reports import saved_schemas, schemas
+from crm_api.domains.reports import saved_schemas, schemas, shown
 from crm_api.domains.reports.charts import specification
 from crm_api.domains.reports.exporting import begin_export
 from crm_api.domains.reports.library import Library
@@ -24,42 +24,42 @@ from crm_api.kit.schema import Day, Schema
 from crm_api.platform.exports.graphql import ExportStarted
 
 
-@type_from(schemas.ReportAnswer)
+@type_from(shown.ReportAnswer)
 class ReportAnswer:
     """What a report comes to at this moment."""
 
 
-@type_from(schemas.ReportCheck)
+@type_from(shown.ReportCheck)
 class ReportCheck:
     """What a report would be."""
 
 
-@type_from(schemas.ReportRowsBehind)
+@type_from(shown.ReportRowsBehind)
 class ReportRowsBehind:
     """The records behind a cell, as a filter of their collection."""
 
 
-@type_from(schemas.ReportMetricOut)
+@type_from(shown.ReportMetricOut)
 class ReportMetric:
     """A number and its definition."""
 
 
-@type_from(schemas.ReportSourceOut)
+@type_from(shown.ReportSourceOut)
 class ReportSource:
     """What reports are of."""
 
 
-@type_from(schemas.MetricAnswer)
+@type_from(shown.MetricAnswer)
 class MetricAnswer:
     """A metric, by groups if any are asked for."""
 
 
-@type_from(schemas.StandardReportOut)
+@type_from(shown.StandardReportOut)
 class StandardReport:
     """A report that every organization has, with its definition."""
 
 
-@type_from(schemas.StandardReportAnswer)
+@type_from(shown.StandardReportAnswer)
 class StandardReportAnswer:
     """What a standard report comes to at this moment."""
 

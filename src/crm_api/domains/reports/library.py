@@ -2,7 +2,7 @@
 
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import date
 from typing import Any
 from uuid import UUID
@@ -11,6 +11,7 @@ from crm_api.domains.catalogue.service import ProductService
 from crm_api.domains.reports.buckets import Calendar
 from crm_api.domains.reports.dating import within_days
 from crm_api.domains.reports.declared import Declared
+from crm_api.domains.reports.definitions import report_row, unit_of
 from crm_api.domains.reports.operands import operand_of, unfit
 from crm_api.domains.reports.parameters import put, query_of, read
 from crm_api.domains.reports.questions import Asked, Computing, Question, hash_of, said
@@ -46,14 +47,14 @@ class Library(Reports):
         actor.require("reports:read")
         areas = {entity: service.area for entity, service in Declared.services.items()}
         return [
-            _row(one)
+            report_row(one)
             for one in Declared.standard.values()
             if all(actor.covers(f"{area}:read") for area in (areas[one.source], *one.areas))
         ]
 
     def named(self, name: str) -> Row:
         """The definition of one; raises `NotFound`, `Forbidden`."""
-        return _row(self._known(name))
+        return report_row(self._known(name))
 
     async def result(self, name: str, given: Mapping[str, Any]) -> Row:
         """What one comes to now, as whoever asks sees it; raises `Invalid`, `Forbidden`."""
@@ -75,7 +76,7 @@ class Library(Reports):
             question = _query(report, values, await self.calendar(), further)
         else:
             question = self._computing(report, values)
-        return Asked(question, _row(report), said(values))
+        return Asked(question, report_row(report), said(values))
 
     async def judge(self, question: Question) -> None:
         """Raise `Invalid` for what the domain of a computed report does not take."""
@@ -264,28 +265,7 @@ def _column(report: ComputedReport, column: ReportField, calendar: Calendar) -> 
         "role": column.role,
         "kind": column.kind,
         "bucket": None,
-        "unit": column.unit,
+        "unit": unit_of(column),
         "currency": calendar.currency if is_own else None,
         "label": column.label,
-    }
-
-
-def _row(report: StandardReport) -> Row:
-    is_defined = isinstance(report, DefinedReport)
-    return {
-        "id": report.id,
-        "name": report.name,
-        "version": report.version,
-        "title": report.title,
-        "text": report.text,
-        "formula": report.formula,
-        "source": report.source,
-        "areas": list(report.areas),
-        "definition": dict(report.definition) if is_defined else None,
-        "dated_by": list(report.dated_by) if is_defined else [],
-        "columns": [asdict(c) for c in report.columns]
-        if isinstance(report, ComputedReport)
-        else [],
-        "chart": report.chart,
-        "parameters": [{**asdict(one), "choices": list(one.choices)} for one in report.parameters],
     }

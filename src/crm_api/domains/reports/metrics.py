@@ -8,9 +8,10 @@ from pydantic import ValidationError
 
 from crm_api.domains.reports.dating import within_days
 from crm_api.domains.reports.declared import Declared
+from crm_api.domains.reports.definitions import metric_row
 from crm_api.domains.reports.library import Library, in_address
 from crm_api.domains.reports.results import Row
-from crm_api.domains.reports.running import AT_ONCE, Bounds, Reports, metric_row
+from crm_api.domains.reports.running import AT_ONCE, Bounds, Reports
 from crm_api.domains.reports.schemas import Bucket, ReportGrouping, ReportQuery
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import CrmError, Invalid, NotFound

@@ -23,17 +23,16 @@ from crm_api.domains.reports.saved_schemas import (
     ReportRunRows,
     ReportRunStarted,
 )
-from crm_api.domains.reports.schemas import (
+from crm_api.domains.reports.schemas import ReportCellInput, ReportQuery
+from crm_api.domains.reports.service import ReportService
+from crm_api.domains.reports.shown import (
     MetricAnswer,
     ReportAnswer,
-    ReportCellInput,
     ReportCheck,
     ReportMetricList,
-    ReportQuery,
     ReportRowsBehind,
     ReportSourceList,
 )
-from crm_api.domains.reports.service import ReportService
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.rest import answers, params
 from crm_api.kit.rest.actions import add_action

@@ -13,6 +13,7 @@ from crm_api.domains.reports.choosing import tally_of
 from crm_api.domains.reports.compiling import Compiler, Plan, planned
 from crm_api.domains.reports.converting import rates_of
 from crm_api.domains.reports.declared import Declared, source_of
+from crm_api.domains.reports.definitions import EACH_RECORD, metric_row
 from crm_api.domains.reports.drilling import behind
 from crm_api.domains.reports.expanding import bridge, funnel, need_shape, of_sides, of_steps
 from crm_api.domains.reports.measuring import functions_of
@@ -28,6 +29,7 @@ from crm_api.domains.reports.results import (
 )
 from crm_api.domains.reports.schemas import MAX_GROUPS, ReportCellInput, ReportQuery
 from crm_api.domains.reports.series import complete
+from crm_api.domains.reports.units import unit_of_field
 from crm_api.kit.crud.service import CrudService
 from crm_api.kit.db.json import decode
 from crm_api.kit.db.tx import Tx, at_one_moment
@@ -344,6 +346,7 @@ def _described(tx: Tx, service: CrudService[Any]) -> Row:
             {
                 "path": path,
                 "kind": operand.kind,
+                "unit": unit_of_field(path, operand.kind),
                 "groups": operand.groups,
                 "buckets": operand.kind in DATED,
                 "functions": functions_of(operand),
@@ -352,14 +355,15 @@ def _described(tx: Tx, service: CrudService[Any]) -> Row:
             }
         )
     relations = [
-        {"name": relation.name, "source": relation.target().entity}
-        for relation in listing.relations
-        if not relation.many and tx.actor.covers(f"{relation.target().area}:read")
+        {"name": name, "source": relation.target().entity, "is_many": relation.many}
+        for name, relation in listing.related.items()
+        if tx.actor.covers(f"{relation.target().area}:read")
     ]
     return {
         "source": listing.entity,
         "path": service.path,
         "text": (service.__doc__ or "").strip().partition("\n")[0],
+        "grain": list(EACH_RECORD),
         "fields": fields,
         "relations": relations,
         "metrics": [
@@ -367,21 +371,4 @@ def _described(tx: Tx, service: CrudService[Any]) -> Row:
             for metric in Declared.metrics.values()
             if metric.source == listing.entity
         ],
-    }
-
-
-def metric_row(metric: Any) -> Row:
-    """A metric's definition as it is shown."""
-    return {
-        "id": metric.id,
-        "name": metric.name,
-        "version": metric.version,
-        "title": metric.title,
-        "unit": metric.unit,
-        "text": metric.text,
-        "source": metric.source,
-        "dated_by": list(metric.dated_by),
-        "filter": dict(metric.filter),
-        "measures": [dict(measure) for measure in metric.measures],
-        "standard_report": metric.figure and metric.figure.report.name,
     }
