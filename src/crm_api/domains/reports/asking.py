@@ -10,7 +10,7 @@ from crm_api.domains.reports.buckets import Calendar
 from crm_api.domains.reports.declared import Declared
 from crm_api.domains.reports.expanding import FUNNEL
 from crm_api.domains.reports.library import Library, judge
-from crm_api.domains.reports.operands import unfit
+from crm_api.domains.reports.operands import pointed, unfit
 from crm_api.domains.reports.parameters import filled, read, sampled
 from crm_api.domains.reports.questions import Asked
 from crm_api.domains.reports.running import Reports
@@ -19,6 +19,7 @@ from crm_api.domains.reports.service import ReportService
 from crm_api.kit.db.json import parsed
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Invalid
+from crm_api.kit.query.filters import parse
 from crm_api.kit.reporting import ComputedReport, DefinedReport, StandardReport
 
 Key = UUID | str
@@ -92,9 +93,10 @@ class _Saved(NamedReport):
         pass
 
     async def asked(self, library: Library, given: Given, further: Given = NOTHING) -> Asked:
-        del library
         query = filled(self.definition, self.parameters, given)
         if further:
+            with pointed("/filter"):
+                parse(further, library.source(query.source).records.listing, library.tx)
             both = [dict(part) for part in (query.filter, further) if part]
             filter = both[0] if len(both) == 1 else {"and": both}
             query = query.model_copy(update={"filter": filter})

@@ -12,7 +12,7 @@ from crm_api.domains.reports.buckets import Calendar
 from crm_api.domains.reports.dating import within_days
 from crm_api.domains.reports.declared import Declared
 from crm_api.domains.reports.definitions import report_row, unit_of
-from crm_api.domains.reports.operands import operand_of, unfit
+from crm_api.domains.reports.operands import operand_of, pointed, unfit
 from crm_api.domains.reports.parameters import put, query_of, read
 from crm_api.domains.reports.questions import Asked, Computing, Question, hash_of, said
 from crm_api.domains.reports.results import Row, cell_of, groups_of, shown
@@ -20,6 +20,8 @@ from crm_api.domains.reports.running import FOR_THE_LIBRARY, Bounds, Reports
 from crm_api.domains.reports.schemas import ReportCellInput, ReportQuery
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import CrmError, NotFound
+from crm_api.kit.query.filters import parse
+from crm_api.kit.query.taking import JOINED
 from crm_api.kit.query.watching import exported
 from crm_api.kit.reporting import (
     Computed,
@@ -37,6 +39,9 @@ _NONE: Mapping[str, Any] = {}
 
 class Library(Reports):
     """The standard reports of all parts."""
+
+    limits = JOINED
+    """What others say further is read before it is joined."""
 
     def __init__(self, tx: Tx, bounds: Bounds = FOR_THE_LIBRARY) -> None:
         super().__init__(tx, bounds)
@@ -73,6 +78,8 @@ class Library(Reports):
         values = read(report.parameters, given, self.tx)
         question: Question
         if isinstance(report, DefinedReport):
+            with pointed("/filter"):
+                parse(further, self.source(report.source).records.listing, self.tx)
             question = _query(report, values, await self.calendar(), further)
         else:
             question = self._computing(report, values)
@@ -105,12 +112,15 @@ class Library(Reports):
         self, name: str, given: Mapping[str, Any], cell: str, measure: str | None
     ) -> Row:
         """The records behind a cell of one, as they are now."""
-        report = self._known(name)
-        values = read(report.parameters, given, self.tx)
-        if isinstance(report, DefinedReport):
-            query = _query(report, values, await self.calendar(), {})
-            return await self.drill(ReportCellInput(report=query, cell=cell, measure=measure))
-        asked = self._computing(report, values)
+        return await self.behind((await self.asked(name, given)).question, cell, measure)
+
+    async def behind(self, asked: Question, cell: str, measure: str | None) -> Row:
+        """The records behind a cell of what a question comes to, as they are now."""
+        if not isinstance(asked, Computing):
+            return await self.drill(
+                # What is no cell or measure of it is refused where it is looked for.
+                ReportCellInput.model_construct(report=asked, cell=cell, measure=measure)
+            )
         own = asked.report
         if measure is not None and measure not in {c.name for c in own.columns}:
             raise unfit("/measure", "unknown_measure", f"There is no measure {measure[:60]!r}.")

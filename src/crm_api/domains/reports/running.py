@@ -38,8 +38,10 @@ from crm_api.kit.query.columns import Column, table_columns, table_rows
 from crm_api.kit.query.filters import parse
 from crm_api.kit.query.listing import Listing
 from crm_api.kit.query.page import count
+from crm_api.kit.query.sealed import joined, sealed
 from crm_api.kit.query.selection import PageQuery, Selection
 from crm_api.kit.query.sorting import sorts_of
+from crm_api.kit.query.taking import JOINED, WRITTEN
 from crm_api.kit.query.visibility import narrowed
 from crm_api.kit.query.watching import exported
 
@@ -68,6 +70,9 @@ TOO_MUCH = frozenset({"too_slow", "too_expensive"})
 
 class Reports:
     """Reports of whatever whoever asks may read."""
+
+    limits = WRITTEN
+    """Of their filters."""
 
     def __init__(self, tx: Tx, bounds: Bounds = AT_ONCE) -> None:
         self.tx, self.bounds = tx, bounds
@@ -98,16 +103,16 @@ class Reports:
         records = service.records
         place = (records.listing, records.sight, calendar)
         if query.kind == "funnel":
-            return replace(planned(self.tx, of_steps(query), *place), query=query)
+            return replace(planned(self.tx, of_steps(query), *place, self.limits), query=query)
         if not query.sides:
-            return planned(self.tx, query, *place)
+            return planned(self.tx, query, *place, self.limits)
         for turn, side in enumerate(query.sides):
             with pointed(f"/sides/{turn}/filter"):
-                parse(side.filter, records.listing, self.tx)
+                parse(side.filter, records.listing, self.tx, limits=self.limits)
         # What is wrong is said of what was asked, not of what it becomes.
         bare = query.model_copy(update={"sides": [], "having": {}, "sort": []})
-        known = planned(self.tx, bare, *place).measures
-        return replace(planned(self.tx, of_sides(query, known), *place), asked=query)
+        known = planned(self.tx, bare, *place, self.limits).measures
+        return replace(planned(self.tx, of_sides(query, known), *place, JOINED), asked=query)
 
     async def run(self, query: ReportQuery, span: tuple[date, date] | None = None) -> Row:
         """What a report comes to now, as whoever asks sees it."""
@@ -192,7 +197,7 @@ class Reports:
         service = self.source(source)
         listing, sight = service.records.listing, service.records.sight
         with pointed("/cell"):
-            wanted = parse(filter, listing, self.tx)
+            wanted = joined(filter, listing, self.tx)
         number = await count(
             self.tx,
             listing,
@@ -205,6 +210,7 @@ class Reports:
             "source": source,
             "path": service.path,
             "filter": filter,
+            "seal": sealed(filter, listing, self.tx),
             "count": number,
             "is_current": True,
         }

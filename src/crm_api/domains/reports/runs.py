@@ -15,7 +15,7 @@ from crm_api.domains.reports.questions import Computing, Question, hash_of
 from crm_api.domains.reports.repository import ReportRuns
 from crm_api.domains.reports.results import digest
 from crm_api.domains.reports.running import AREA, TOO_MUCH, WHILE_ASKED, Bounds, Reports
-from crm_api.domains.reports.schemas import MAX_GROUPS, ReportCellInput, ReportQuery
+from crm_api.domains.reports.schemas import MAX_GROUPS, ReportQuery
 from crm_api.domains.reports.service import ReportService
 from crm_api.kit.crud.personal import Gone, Impersonal
 from crm_api.kit.crud.purges import empty_events
@@ -231,10 +231,8 @@ class ReportRunService(CrudService[ReportRun]):
         """The rows behind a cell of a result, as they are now."""
         run = await self.finished(id)
         if run.standard_report is None:
-            # What is no cell or measure of it is refused where it is looked for.
             report = query_of(decode(run.definition))
-            asked = ReportCellInput.model_construct(report=report, cell=cell, measure=measure)
-            found = await Reports(self.tx).drill(asked)
+            found = await Library(self.tx).behind(report, cell, measure)
         else:
             own = run.standard_report, decode(run.parameters)
             found = await Library(self.tx).drilled(*own, cell, measure)

@@ -76,8 +76,12 @@ class ReportRowsBehind(Shape):
     """The records behind a cell, as a filter of their collection."""
 
     source: str
-    path: str = Field(description="`POST {path}/query` with the filter lists them.")
+    path: str = Field(description="`POST {path}/query` with the filter and its seal lists them.")
     filter: dict[str, Any]
+    seal: str = Field(
+        description="Goes with the filter, which may be larger than one that is written: its conditions "
+        "are those of the report and of the cell."
+    )
     count: int
     is_current: bool = Field(description="Whether nothing has changed since the cell was made.")
 
@@ -172,6 +176,7 @@ class MetricAnswer(Shape):
     currency: str
     as_of: datetime
     value: Any
+    cell: str | None = Field(description="Asks for the rows behind the value; null without any.")
     columns: list[ReportColumn]
     rows: list[ReportRow]
     truncated: bool
