@@ -209,7 +209,9 @@ class StandardReportOut(Certification):
 
     id: str = Field(description="Its name with its version, such as `sales_funnel.v1`.")
     name: str
-    version: int = Field(description="Grows with what changes its meaning.")
+    version: int = Field(
+        description="Grows with what changes its meaning, or the names of its columns."
+    )
     owner: str = Field(description="The module that declares it, and answers for it.")
     title: str
     text: str
