@@ -13,6 +13,7 @@ from crm_api.domains.reports.library_rest import library, products
 from crm_api.domains.reports.metrics import AskedMetric, Metrics, metrics_of
 from crm_api.domains.reports.outputs import CHART, FILE, PDF, Responses, charted, filed, printed
 from crm_api.domains.reports.printing import Paper
+from crm_api.domains.reports.repository import RUNS
 from crm_api.domains.reports.running import Reports, sources_of
 from crm_api.domains.reports.runs import ReportRunService
 from crm_api.domains.reports.saved_schemas import (
@@ -35,6 +36,8 @@ from crm_api.domains.reports.shown import (
     ReportSourceList,
 )
 from crm_api.kit.db.tx import Tx
+from crm_api.kit.query.page import PageQuery
+from crm_api.kit.query.selection import Selection
 from crm_api.kit.rest import answers, params
 from crm_api.kit.rest.actions import add_action
 from crm_api.kit.rest.problems import problems
@@ -269,13 +272,23 @@ async def create_export(tx: Writing, body: ReportExportInput) -> Response:
     operation_id="listReportRuns",
     summary="List runs of reports",
     responses=_RUNS | problems(403, 422),
+    openapi_extra=filtered(RUNS),
 )
 async def list_runs(
-    request: Request, tx: Reading, limit: params.Limit = 50, cursor: params.Cursor = None
+    request: Request,
+    tx: Reading,
+    limit: params.Limit = 50,
+    cursor: params.Cursor = None,
+    sort: params.Sort = None,
 ) -> Response:
-    """One's own, newest first."""
+    """One's own, newest first: all, those of a report (`filter[standard_report]`), or those that
+    have ended (`filter[finished_at][is_null]=false`).
+    """
     service = ReportRunService(tx)
-    page = await params.newest(service, limit, cursor)
+    shown = Selection(RUNS.shown)
+    filter = params.filter_of(request, RUNS, tx)
+    asked = PageQuery(shown, filter, limit=limit, cursor=cursor, sort=sort)
+    page = await service.page(asked)
     page.data[:] = await service.completed(page.data)
     return answers.page(request, page)
 
