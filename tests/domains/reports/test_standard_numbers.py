@@ -241,7 +241,7 @@ async def test_leads(client, owner, seed):
             "won": counts(won),
             "revenue": revenue,
             "conversion": ratio(is_converted, counts()),
-            "win_rate": ratio(counts(won), counts()),
+            "won_share": ratio(counts(won), counts()),
         },
         SPAN,
     )
