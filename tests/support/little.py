@@ -47,6 +47,8 @@ class Little:
     rng: Random
     readers: Mapping[str, tuple[Api, frozenset[str] | None]]
     """By how far they see a client, and whose records; None is everybody's."""
+    team: str
+    """Of whoever sees their own, and of whoever sees the team's."""
 
     async def rows(self, table: str, whose: frozenset[str] | None = None) -> list[Row]:
         """Those of a table that are not in the bin, as REST writes values."""
@@ -119,22 +121,23 @@ def _shown(name: str, value: Any) -> Any:
     return value
 
 
-async def readers(api: Api) -> dict[str, tuple[Api, frozenset[str] | None]]:
-    """Who sees all, their own and what their team has."""
+async def _readers(api: Api) -> tuple[dict[str, tuple[Api, frozenset[str] | None]], str]:
+    """Who sees all, their own and what their team has; and the team."""
     own: Member = await member(api, await custom_role(api, levels={"*": {"read": "own"}}))
     mate: Member = await member(api, await custom_role(api, levels={"*": {"read": "team"}}))
-    await team(api, own, mate)
-    return {
+    both = await team(api, own, mate)
+    found = {
         "all": (api, None),
         "own": (own.api, frozenset({own.id})),
         "team": (mate.api, frozenset({own.id, mate.id})),
     }
+    return found, both
 
 
 async def little_company(api: Api, owner: Any, org: Org, seed: int) -> Little:
     """One with everything that numbers in the words of reports are of."""
     await api.changed("organization", {"time_zone": ZONE.key})
-    little = Little(owner, org, Random(seed), await readers(api))
+    little = Little(owner, org, Random(seed), *await _readers(api))
     companies = await _parties(little, api, "companies", {"name": "C"}, _company)
     contacts = await _parties(little, api, "contacts", {"last_name": "P"}, _contact)
     deals = await _deals(little, api, companies)
@@ -191,18 +194,19 @@ def _contact(rng: Random) -> Row:
 
 
 async def _deals(little: Little, api: Api, companies: Sequence[str]) -> list[str]:
-    rng, where = little.rng, await pipeline(api)
+    rng, pipelines = little.rng, [await pipeline(api) for _ in range(2)]
     reasons = [await reason(api), (await api.made("loss-reasons", {"name": "Time"}))["id"]]
-    template = await deal(api, where, currency="EUR")
+    template = await deal(api, pipelines[0], currency="EUR")
     categories = ["pipeline", "commit", "omitted"]
     rows: list[Row] = []
     for _ in range(60):
         status = rng.choice(["open", "won", "won", "lost"])
         amount = rng.choice([None, 0, 10_000, rng.randrange(10**9)])
-        begun = moment(rng)
+        begun, where = moment(rng), rng.choice(pipelines)
         rows.append(
             {
                 "status": status,
+                "pipeline_id": where.id,
                 "stage_id": where[{"open": "New"}.get(status, status.title())],
                 "loss_reason_id": rng.choice(reasons) if status == "lost" else None,
                 "competitor_id": maybe(rng, rng.choice(companies)),
