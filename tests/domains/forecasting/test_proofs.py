@@ -3,6 +3,7 @@
 from collections import defaultdict
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import ROUND_HALF_UP, Decimal
+from random import Random
 from statistics import mean
 from uuid import UUID, uuid4
 
@@ -10,8 +11,9 @@ import pytest
 
 from support.forecasting import taken
 from support.little import ZONE, day_of, little_company
+from support.members import custom_role, member
 from support.reporting import behind_standard, standard
-from support.selling import pipeline
+from support.selling import act, deal, pipeline
 
 SEEDS = (1, 2)
 MARCH = {"from": "2025-03-01", "to": "2025-03-31"}
@@ -227,6 +229,45 @@ async def test_quotas(company):
                 behind = {"won": won, "open_pipeline": ahead, "coverage": ahead}
                 here = {one: rows for one, rows in behind.items() if one in values}
                 await opened(api, report, row, here, asked)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+async def test_coverage_of_the_present_quarter(client, org, seed):
+    """The metric is of that quarter alone, of all and by who has a quota."""
+    rng, where = Random(seed), await pipeline(client)
+    role = await custom_role(client, levels={"*": {"read": "own"}})
+    users = [await member(client, role) for _ in range(2)]
+    today = datetime.now(UTC).date()
+    first = today.replace(month=today.month - (today.month - 1) % 3, day=1)
+    last = (first + timedelta(days=95)).replace(day=1) - timedelta(days=1)
+    days = {"starts_on": str(first), "ends_on": str(last), "metric": "won_amount"}
+    quotas = {one.id: Decimal(rng.randrange(1, 5_000)) for one in users}
+    for id, target in quotas.items():
+        await client.made("goals", {"name": "Q", "user_id": id, "target": str(target), **days})
+    quotas[str(org.id)] = sum(quotas.values())
+    for _ in range(14):
+        body = {"owner_id": rng.choice([*(one.id for one in users), None]), "currency": "EUR"}
+        closes = rng.choice(
+            [first, last, first - timedelta(days=1), last + timedelta(days=1), None]
+        )
+        body["amount"] = rng.choice([None, str(rng.randrange(3_000))])
+        made = await deal(client, where, closes_on=closes and str(closes), **body)
+        if rng.random() < 0.3:
+            await act(client, made["id"], "win", closed_on=str(min(closes or today, today)))
+    for api, reach in ((client, quotas), (users[0].api, {users[0].id: None})):
+        rows, wanted = (await api.read("deals", limit=200))["data"], {}
+        for id in reach:
+            own = [row for row in rows if id in {row["owner_id"], str(org.id)}]
+            within = [row for row in own if is_within(row["closes_on"], first, last)]
+            open_ = summed(row for row in within if row["status"] == "open")
+            gap = quotas[id] - summed(row for row in within if row["status"] == "won")
+            wanted[id] = share(open_, max(gap, Decimal(0)))
+        told = await api.read("metrics/coverage", by="node_id")
+        found = {row["values"]["node_id"]: row["values"]["coverage"] for row in told["rows"]}
+        assert found.keys() == wanted.keys()
+        for id, value in wanted.items():
+            same(found[id], value, id)
+        same(told["value"], wanted.get(str(org.id)), "all")
 
 
 # Forecasts and what came of them
