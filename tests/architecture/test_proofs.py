@@ -11,7 +11,6 @@ from crm_api.domains.reports.declared import Declared
 from support import proofs
 
 ROOT = Path(__file__).parents[1]
-_STANDARD = "domains/forecasting/test_standard.py"
 _PIPELINES = "domains/forecasting/test_proofs.py"
 _STAYS = "domains/forecasting/test_stays.py::test_stages_of_wandering_deals"
 _PRODUCTS = "domains/reports/test_standard_products.py"
@@ -23,7 +22,7 @@ REPORTS = {
     "lead_source_revenue": "domains/reports/test_standard_numbers.py::test_leads",
     **dict.fromkeys(("sales_funnel", "stage_conversion", "time_in_stage"), _STAYS),
     "pipeline_velocity": f"{_PIPELINES}::test_velocity",
-    "pipeline_waterfall": f"{_STANDARD}::test_waterfalls_add_up_and_open_to_their_deals",
+    "pipeline_waterfall": f"{_PIPELINES}::test_waterfall",
     "quota_attainment": f"{_PIPELINES}::test_quotas",
     "pipeline_coverage": f"{_PIPELINES}::test_quotas",
     "forecast_against_actual": f"{_PIPELINES}::test_forecasts_and_what_came",

@@ -464,3 +464,108 @@ async def test_forecasts_and_what_came(company):
             await opened(api, "forecast_accuracy", row, {"wape": won}, asked)
         # There is something to compare of each kind.
         assert me is not None or all(pairs[None, source] for source in SOURCES)
+
+
+# Waterfalls
+
+START, END = date(2025, 3, 3), date(2025, 4, 7)
+DUE = {"closes_from": "2025-04-01", "closes_to": "2025-06-30"}
+LESS = {"decreased", "pushed_out", "won", "lost", "removed"}
+PARTS = {"start", "end", "new", "reopened", "increased", "fx_effect", "pulled_in"} | LESS
+
+
+def state(rng):
+    """What a deal may be like on a day; of some the rate is not known."""
+    currency, amount = rng.choice(["EUR", "USD"]), Decimal(rng.randrange(90_000)) / 100
+    rate = Decimal(1) if currency == "EUR" else rng.choice([Decimal("0.9"), Decimal("0.97")])
+    base = rng.choice([rounded(amount * rate, "0.01")] * 5 + [None])
+    return {
+        "amount": amount,
+        "base_amount": base,
+        "currency": currency,
+        "status": rng.choice(["open", "open", "open", "won", "lost"]),
+        "closes_on": rng.choice([date(2025, 5, 1), date(2025, 9, 1), date(2025, 2, 1), None]),
+    }
+
+
+def worth(one):
+    return Decimal(0) if one is None else one["base_amount"] or Decimal(0)
+
+
+def growth(before, after):
+    """How much more a deal is worth but for the rate: the amount's growth at the present rate."""
+    moved = before["currency"] == after["currency"] != "EUR" and after["amount"]
+    if not moved or before["base_amount"] is None or after["base_amount"] is None:
+        return worth(after) - worth(before)
+    rate = after["base_amount"] / after["amount"]
+    return rounded((after["amount"] - before["amount"]) * rate, "0.01")
+
+
+def ways(before, after, is_due):
+    """In which parts of a waterfall a deal is, and with how much."""
+    was = before is not None and before["status"] == "open" and is_due(before)
+    now = after is not None and after["status"] == "open" and is_due(after)
+    found = {"start": worth(before)} if was else {}
+    found |= {"end": worth(after)} if now else {}
+    came = None
+    if not was and after is not None and is_due(after):
+        if before is None:
+            closed = after["status"] != "open" and after["closes_on"]
+            came = None if closed and after["closes_on"] < START else "new"
+        elif before["status"] == "open":
+            came = "pulled_in"
+        elif before["status"] != after["status"]:
+            came = "reopened"
+    if came:
+        found[came] = worth(after)
+    if (was or came) and not now:
+        went = "removed" if after is None else after["status"].replace("open", "pushed_out")
+        found[went] = worth(after) if went in {"won", "lost"} else worth(before)
+    if was and (now or (after is not None and after["status"] != "open")):
+        grown = growth(before, after)
+        fx = worth(after) - worth(before) - grown
+        changed = {"increased": max(grown, 0), "decreased": max(-grown, 0), "fx_effect": fx}
+        found |= {part: amount for part, amount in changed.items() if amount}
+    return found
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+async def test_waterfall(client, owner, org, seed):
+    rng, where = Random(seed), await pipeline(client)
+    role = await custom_role(client, levels={"*": {"read": "own"}})
+    reader = await member(client, role)
+    then, now, owned = {}, {}, {}
+    for _ in range(50):
+        owned_by = rng.choice([reader.id, None])
+        id = (await deal(client, where, owner_id=owned_by))["id"]
+        owned[id], row = owned_by, {"deal_id": id, "pipeline_id": where.id}
+        # Most are there on both days, some as they were.
+        before = {**row, **state(rng)} if rng.random() < 0.85 else None
+        after = rng.choice([before, {**row, **state(rng)}, {**row, **state(rng)}, None])
+        then |= {id: before} if before else {}
+        now |= {id: after} if after else {}
+    await taken(owner, org, START, list(then.values()))
+    await taken(owner, org, END, list(now.values()))
+    for more in (DUE, {}):
+        asked = {"pipeline_id": where.id, "from": str(START), "to": str(END), **more}
+
+        def is_due(one, more=more):
+            return not more or is_within(one["closes_on"], *more.values())
+
+        for api, mine in ((client, None), (reader.api, reader.id)):
+            wanted = defaultdict(dict)
+            for id in then.keys() | now.keys():
+                if mine in {None, owned[id]}:
+                    for part, amount in ways(then.get(id), now.get(id), is_due).items():
+                        wanted[part][id] = amount
+            rows = (await standard(api, "pipeline_waterfall", **asked))["answer"]["rows"]
+            assert {row["values"]["part"] for row in rows} == PARTS
+            for row in rows:
+                part, own = row["values"]["part"], wanted[row["values"]["part"]]
+                amount = sum(own.values(), Decimal(0)) * (-1 if part in LESS else 1)
+                same(row["values"]["amount"], amount, part)
+                assert row["values"]["deals"] == len(own), part
+                behind = {None: [{"id": id} for id in own]}
+                await opened(api, "pipeline_waterfall", row, behind, asked)
+            levels = [Decimal(row["values"]["amount"]) for row in rows]
+            assert sum(levels[:-1]) == levels[-1]
