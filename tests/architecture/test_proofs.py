@@ -19,7 +19,6 @@ _RECORDS = "domains/reports/test_proofs.py"
 _CAMPAIGNS = "domains/attribution/test_reckoning.py::test_the_report_of_campaigns_is_plain_division"
 REPORTS = {
     **{one.name: f"{_RECORDS}::test_reports_and_the_records_behind_them" for one in proofs.REPORTS},
-    "lead_source_revenue": "domains/reports/test_standard_numbers.py::test_leads",
     **dict.fromkeys(("sales_funnel", "stage_conversion", "time_in_stage"), _STAYS),
     "pipeline_velocity": f"{_PIPELINES}::test_velocity",
     "pipeline_waterfall": f"{_PIPELINES}::test_waterfall",

@@ -7,6 +7,9 @@ from decimal import Decimal
 from statistics import mean, median
 from typing import Any
 
+import crm_api.registry  # noqa: F401 - tells which reports there are
+from crm_api.domains.reports.declared import Declared
+from crm_api.kit.reporting import DefinedReport
 from support.library import Expected, at, counts, distincts, ratio, sums, took
 from support.little import Little, Row, day_of
 
@@ -16,7 +19,7 @@ Key = Callable[[Row], tuple[Any, ...]]
 async def seen(little: Little, wanted: str, whose: frozenset[str] | None) -> list[Row]:
     """The rows of a table that somebody sees, with those that they lead to and that are seen."""
     rows = await little.rows(wanted, whose)
-    leads_to = {"deals": _OF_DEALS}.get(wanted, {})
+    leads_to = _LEADS_TO.get(wanted, {})
     for name, (table, owned) in leads_to.items():
         others = {one["id"]: one for one in await little.rows(table, whose if owned else None)}
         for row in rows:
@@ -24,11 +27,15 @@ async def seen(little: Little, wanted: str, whose: frozenset[str] | None) -> lis
     return rows
 
 
-_OF_DEALS = {
-    "company": ("companies", True),
-    "competitor": ("companies", True),
-    "loss_reason": ("loss_reasons", False),
+_LEADS_TO = {
+    "deals": {
+        "company": ("companies", True),
+        "competitor": ("companies", True),
+        "loss_reason": ("loss_reasons", False),
+    },
+    "leads": {"deal": ("deals", True)},
 }
+"""By table what its rows lead to: in which table, and whether that is seen by whose it is."""
 
 
 def of_days(rows: Sequence[Row], dated: Sequence[str], span: Mapping[str, str]) -> list[Row]:
@@ -93,7 +100,24 @@ _ACCEPTED, _ENDED = counts(_is("status", "accepted")), ("accepted", "declined")
 _MET, _OVER = counts(_is("sla_state", "met")), counts(_is("sla_state", "met", "breached"))
 _BILLABLE = sums("minutes", _is("is_billable", True))
 _POSITIVE, _FELT = counts(_is("sentiment", "positive")), counts(_known("sentiment"))
+_CONVERTED = counts(_is("status", "converted"))
 _RESPONDED = counts(_known("responded_at"))
+
+
+def _sold(row: Row) -> bool:
+    return row["deal"] is not None and row["deal"]["status"] == "won"
+
+
+def _brought(rows: list[Row]) -> Any:
+    return _revenue([row["deal"] for row in rows if _sold(row)])
+
+
+def _called(report: str, *of: str) -> str:
+    """What a ratio of these measures is called."""
+    report_of = Declared.standard[report]
+    assert isinstance(report_of, DefinedReport)
+    (name,) = [m["name"] for m in report_of.definition["measures"] if m.get("of") == [*of]]
+    return name
 
 
 def _outcomes(by: str, key: Key) -> Expected:
@@ -168,6 +192,22 @@ REPORTS = (
         },
         {},
         dated=("decided_at",),
+    ),
+    Expected(
+        "lead_source_revenue",
+        "leads",
+        _everything,
+        lambda row: (row["source"], row["medium"]),
+        {
+            "leads": counts(),
+            "converted": _CONVERTED,
+            "won": counts(_sold),
+            "revenue": _brought,
+            "conversion": ratio(_CONVERTED, counts()),
+            _called("lead_source_revenue", "won", "leads"): ratio(counts(_sold), counts()),
+        },
+        {},
+        dated=("created_at",),
     ),
     Expected(
         "lead_ageing",
@@ -412,7 +452,7 @@ METRICS = (
         "lead_conversion",
         "leads",
         _everything,
-        ratio(counts(_is("status", "converted")), counts()),
+        ratio(_CONVERTED, counts()),
         ("created_at",),
     ),
     Number(
