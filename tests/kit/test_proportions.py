@@ -70,6 +70,13 @@ def test_two_shares_agree_with_r():
     assert z < 0
 
 
+def test_two_shares_agree_with_statsmodels():
+    # The example of its documentation of `proportions_ztest`, to the digits of its own tests.
+    z, p = two_proportions((5, 83), (12, 99))
+    assert z == pytest.approx(-1.4078304151258787, abs=1e-12)
+    assert p == pytest.approx(0.15918129181156992, abs=1e-12)
+
+
 def test_where_nothing_tells_them_apart():
     assert two_proportions((0, 0), (1, 2)) == (0.0, 1.0)
     assert two_proportions((3, 3), (5, 5)) == (0.0, 1.0)

@@ -27,6 +27,13 @@ class Expected:
     measures: Measures
     parameters: Mapping[str, Any]
     totals: bool = True
+    dated: Sequence[str] = ()
+    """The fields of which the first that has a value says on which day a record counts."""
+
+    @property
+    def counted(self) -> list[str]:
+        """The measures that say how many records there are."""
+        return [name for name, one in self.measures.items() if isinstance(one, Count)]
 
 
 async def all_of(api: Api, path: str) -> list[Row]:
@@ -41,19 +48,27 @@ async def all_of(api: Api, path: str) -> list[Row]:
             return found
 
 
-async def compared(api: Api, wanted: Expected, rows: Sequence[Row]) -> int:
-    """Have all of a report agree with these rows; how many of them count."""
+async def compared(api: Api, wanted: Expected, rows: Sequence[Row], *, opened: bool = True) -> int:
+    """Have all of a report agree with these rows; how many of them count.
+
+    What is `opened` has every cell's records looked at, too.
+    """
     groups: dict[tuple[Any, ...], list[Row]] = {}
     for row in rows:
         if wanted.of(row):
             groups.setdefault(wanted.key(row), []).append(row)
     told = await standard(api, wanted.name, **wanted.parameters)
-    names = [c["name"] for c in told["answer"]["columns"] if c["role"] == "grouping"]
+    columns = told["answer"]["columns"]
+    assert {c["name"] for c in columns if c["role"] == "measure"} == wanted.measures.keys()
+    names = [c["name"] for c in columns if c["role"] == "grouping"]
     found = {tuple(r["values"][n] for n in names): r for r in told["answer"]["rows"]}
+    assert len(found) == len(told["answer"]["rows"])
     assert found.keys() == groups.keys(), wanted.name
     by_id = {row["id"]: row for row in rows}
     for key, inside in groups.items():
         agree(found[key]["values"], inside, wanted)
+        if not opened:
+            continue
         there = await behind_standard(api, wanted.name, found[key]["cell"], **wanted.parameters)
         assert {row["id"] for row in there} == {row["id"] for row in inside}
         agree(found[key]["values"], [by_id[row["id"]] for row in there], wanted)
@@ -61,10 +76,20 @@ async def compared(api: Api, wanted: Expected, rows: Sequence[Row]) -> int:
         places = [names.index(name) for name in total["by"]]
         kept = tuple(total["values"][name] for name in total["by"])
         inside = [row for key, own in groups.items() if _at(key, places) == kept for row in own]
-        if inside:
-            agree(total["values"], inside, wanted)
-    assert bool(told["answer"]["totals"]) == wanted.totals
+        agree(total["values"], inside, wanted)
+        if opened:
+            await _opened(api, wanted, total, inside)
+    assert bool(told["answer"]["totals"]) == (wanted.totals and bool(groups))
     return sum(map(len, groups.values()))
+
+
+async def _opened(api: Api, wanted: Expected, line: Row, rows: Sequence[Row]) -> None:
+    """Have the records behind a line be these, and those behind each count as many as it says."""
+    there = await behind_standard(api, wanted.name, line["cell"], **wanted.parameters)
+    assert {row["id"] for row in there} == {row["id"] for row in rows}
+    for name in wanted.counted:
+        there = await behind_standard(api, wanted.name, line["cell"], name, **wanted.parameters)
+        assert len(there) == line["values"][name], (wanted.name, name)
 
 
 def _at(key: tuple[Any, ...], places: Sequence[int]) -> tuple[Any, ...]:
@@ -82,9 +107,20 @@ def agree(found: Row, rows: list[Row], wanted: Expected) -> None:
             assert abs(float(told) - float(value)) < 0.00002, (wanted.name, name, value, told)
 
 
-def counts(test: Callable[[Row], bool] = lambda _row: True) -> Callable[[list[Row]], int]:
+@dataclass(frozen=True)
+class Count:
     """How many pass."""
-    return lambda rows: sum(map(test, rows))
+
+    test: Callable[[Row], bool]
+
+    def __call__(self, rows: list[Row]) -> int:
+        """How many of these do."""
+        return sum(map(self.test, rows))
+
+
+def counts(test: Callable[[Row], bool] = lambda _row: True) -> Count:
+    """How many pass."""
+    return Count(test)
 
 
 def sums(field: str, test: Callable[[Row], bool] = lambda _row: True) -> Any:

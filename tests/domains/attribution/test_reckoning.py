@@ -13,6 +13,7 @@ import pytest
 
 from crm_api.domains.attribution.weighing import Model
 from support.clients import Api
+from support.reporting import behind_standard, standard
 from support.waiting import patiently
 
 KINDS = ("email", "ads", "event", "social")
@@ -283,3 +284,109 @@ async def test_results_are_what_campaigns_are_credited_with(client, journeys):
                 total = (await client.read(path, model=model))["total"]
                 assert (total["won"], total["revenue"]) == (row["conversions"], row["value"])
                 assert total["touched_won"] == row["touched"]
+
+
+@pytest.fixture
+async def spent(client, journeys):
+    """By campaign what it cost, and the leads that it brought; some cost or brought nothing."""
+    rng, costs, leads = random.Random(37), defaultdict(Decimal), Counter()
+    known = {one.campaign for journey in journeys for one in journey.touches} - {None}
+    currency = (await client.read("organization"))["currency"]
+    for turn, id in enumerate(sorted(known)):
+        for _ in range(turn):
+            amount = Decimal(rng.randrange(1, 90_000)) / 100
+            body = {"campaign_id": id, "channel": "ads", "spent_on": str(NOW.date())}
+            await client.made(
+                "campaign-costs", {**body, "currency": currency, "amount": str(amount)}
+            )
+            costs[id] += amount
+        for n in range(3 - turn):
+            await client.made("leads", {"last_name": f"Lead {n}", "campaign": id})
+            leads[id] += 1
+    async for _ in patiently(0.5):
+        (total,) = (await standard(client, "campaign_results", **ALWAYS))["answer"]["totals"]
+        if total["values"]["leads"] == sum(leads.values()):
+            break
+    return costs, leads
+
+
+ALWAYS = {"from": "2020-01-01", "to": "2100-01-01"}
+
+
+def figures(costs, leads, won, begun, revenue):
+    """What campaigns come to: each by plain division, null where it would be by nothing."""
+
+    def by(part, whole):
+        return part / whole if whole else None
+
+    return {
+        "leads": leads,
+        "won": won,
+        "opportunities": begun,
+        "revenue": revenue,
+        "cost": costs,
+        "profit": revenue - costs,
+        "roi": by(revenue - costs, costs),
+        "roas": by(revenue, costs),
+        "cost_per_lead": by(costs, leads),
+        "cost_per_opportunity": by(costs, begun),
+        "cost_per_sale": by(costs, won),
+    }
+
+
+def begun_of(journeys):
+    """By campaign the credits of deals that were begun: by the touches before that, alike."""
+    found = defaultdict(float)
+    for journey in journeys:
+        for _, at, _ in journey.deals:
+            # They were won within a moment of their creation, after all touches.
+            own = path_of(journey, at)
+            for one in own:
+                found[one.campaign] += 1 / len(own)
+    return found
+
+
+async def test_the_report_of_campaigns_is_plain_division(client, journeys, spent):
+    costs, leads = spent
+    credits, begun = reckoned("linear", journeys, by_campaign), begun_of(journeys)
+    answer = (await standard(client, "campaign_results", **ALWAYS))["answer"]
+    told = {row["values"]["campaign_id"]: row for row in answer["rows"]}
+    assert told.keys() >= credits.keys() - {None}
+    whole = Counter()
+    for id, row in told.items():
+        won, revenue, _ = credits.get(id, (0.0, 0.0, 0))
+        own = (float(costs[id]), leads[id], won, begun[id], revenue)
+        whole.update(dict(enumerate(own)))
+        close_to(row["values"], figures(*own))
+        of_it = {
+            deal[0]
+            for journey in journeys
+            for deal in journey.deals
+            if id in {one.campaign for one in path_of(journey, deal[1])}
+        }
+        for name in ("won", "opportunities"):
+            there = await behind_standard(client, "campaign_results", row["cell"], name, **ALWAYS)
+            assert {one["id"] for one in there} == of_it
+        there = await behind_standard(client, "campaign_results", row["cell"], "cost", **ALWAYS)
+        assert sum(Decimal(one["amount"]) for one in there) == costs[id]
+        there = await behind_standard(client, "campaign_results", row["cell"], "leads", **ALWAYS)
+        assert len(there) == leads[id]
+    (total,) = answer["totals"]
+    wanted = figures(*(whole[place] for place in range(5)))
+    close_to(total["values"], wanted)
+    for name, measure in (
+        *(("campaign_roi", "roi"), ("campaign_roas", "roas"), ("cost_per_lead", "cost_per_lead")),
+        *(("cost_per_opportunity", "cost_per_opportunity"), ("cost_per_sale", "cost_per_sale")),
+    ):
+        metric = await client.read(f"metrics/{name}", by="campaign_id")
+        assert metric["value"] == total["values"][measure], name
+        parts = {row["values"]["campaign_id"]: row["values"][measure] for row in metric["rows"]}
+        assert parts == {id: row["values"][measure] for id, row in told.items()}
+
+
+def close_to(told, wanted):
+    """Have numbers be these, but for the cents by which conversions are rounded."""
+    for name, value in wanted.items():
+        assert (told[name] is None) == (value is None), (name, told, wanted)
+        if value is not None:
+            assert float(told[name]) == pytest.approx(value, rel=2e-4, abs=0.005), name

@@ -78,6 +78,9 @@ async def credit(owner, model, keys, **more):
 
 
 async def test_the_rules_are_those_of_the_field(owner):
+    """First, last, last but direct, linear, and 40 % for both ends with 20 % between them: as Google
+    Analytics has them (Analytics Help, "About the default MCF attribution models").
+    """
     assert await credit(owner, "first", "ABC") == [1, 0, 0]
     assert await credit(owner, "last", "ABC") == [0, 0, 1]
     assert await credit(owner, "last_non_direct", "ABC", direct="C") == [0, 1, 0]
@@ -88,6 +91,17 @@ async def test_the_rules_are_those_of_the_field(owner):
     assert await credit(owner, "position", "AB") == [0.5, 0.5]
     assert await credit(owner, "position", "A") == [1]
     assert await credit(owner, "linear", "") == []
+
+
+async def test_eight_days_before_counts_half_of_one_day_before(owner):
+    """The example of Google's time decay, of a half-life of seven days (Google Ads Help, "About
+    attribution models").
+    """
+    week, day = timedelta(days=7), timedelta(days=1)
+    assert week == HALF_LIFE
+    path = path_of("AB", apart=week)
+    ((found, _),) = await weighed(owner, "time_decay", [path], START + week + day)
+    assert found == [Decimal("0.333333"), Decimal("0.666667")]
 
 
 async def test_a_touch_of_a_half_life_ago_counts_half(owner):
@@ -124,6 +138,19 @@ async def test_removal_effects_are_those_of_the_published_example(owner):
     path = path_of(["C1", "C2", "C3"])
     ((found, _),) = await weighed(owner, "markov", [path], effects=effects)
     assert found == [Decimal("0.2"), Decimal("0.4"), Decimal("0.4")]
+
+
+async def test_removal_effects_are_those_of_four_paths(owner):
+    """S. Puzyrov, Markov Chain Attribution: Simple Explanation Of Removal Effect, 2019: two
+    conversions by advertisements alone, one by mail, one by both, and one who did not convert. Of a
+    chance of 0.8 there are 0.2 left without advertisements and 0.4 without mail.
+    """
+    paths = {("ads",): (2, 1), ("mail",): (1, 0), ("ads", "mail"): (1, 0)}
+    effects = removal_effects(moves_of(paths))
+    assert effects == pytest.approx({"ads": 0.75, "mail": 0.5})
+    path = path_of(["ads", "mail"])
+    ((found, _),) = await weighed(owner, "markov", [path], effects=effects)
+    assert found == [Decimal("0.6"), Decimal("0.4")]
 
 
 def test_without_conversions_nothing_is_lost():
@@ -201,6 +228,14 @@ def test_the_shapley_value_is_that_of_the_textbook_game():
         "B": Fraction(100, 3),
         "C": Fraction(130, 3),
     }
+
+
+def test_the_shapley_value_is_that_of_the_airport():
+    """Runways of 8, 11, 13 and 18 for four aircraft cost them 2, 3, 4 and 9 (Wikipedia, "Airport
+    problem"): each part of the runway is shared alike by those who need it (S. C. Littlechild,
+    G. Owen, Management Science 20, 1973, 370-372), as each conversion is by its channels.
+    """
+    assert _by_path({"ABCD": 8, "BCD": 3, "CD": 2, "D": 5}) == {"A": 2, "B": 3, "C": 4, "D": 9}
 
 
 @given(st.dictionaries(st.frozensets(st.sampled_from("ABCDE"), min_size=1), st.integers(1, 50)))

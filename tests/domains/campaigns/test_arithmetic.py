@@ -24,6 +24,8 @@ def test_nobody_and_one_sample_are_no_mismatch():
 
 
 def test_known_sample_sizes():
+    # R's documentation of `power.prop.test`: p1 = .50, p2 = .75, power = .90 takes n = 76.7.
+    assert needed(0.50, 0.25, power=0.9) == 77
     # 10 % against 12 % at 5 % and 80 %: 3,841 in each sample, as tables have it.
     assert needed(0.10, 0.02) == 3_841
     # 50 % against 60 %: 388.

@@ -8,7 +8,6 @@ from decimal import Decimal
 
 import pytest
 
-from support.forecasting import taken
 from support.members import custom_role, member
 from support.reporting import behind_standard, standard
 from support.selling import act, deal, pipeline, reason
@@ -281,46 +280,6 @@ async def test_coverage_is_that_of_the_present_quarter(client, org):
     found = await everybody.read("metrics/coverage", by="node_id")
     told = {row["values"]["node_id"]: row["values"]["coverage"] for row in found["rows"]}
     assert found["value"] == told[str(org.id)] == told[reader.id] == "2.5"
-
-
-@pytest.mark.parametrize("seed", [1, 2])
-async def test_waterfalls_add_up_and_open_to_their_deals(client, owner, org, seed):
-    rng = random.Random(seed)
-    where = await pipeline(client)
-    everybody, reader = await people(client)
-    first, last = TODAY - timedelta(days=20), TODAY - timedelta(days=1)
-    then, now = {}, {}
-    for _ in range(14):
-        one = await deal(client, where, owner_id=rng.choice([reader.id, None]))
-        row = {"deal_id": one["id"], "pipeline_id": where.id}
-        if rng.random() < 0.8:
-            then[one["id"]] = {**row, "amount": str(rng.randrange(100, 900))}
-        if rng.random() < 0.9:
-            status = rng.choice(["open", "open", "won", "lost"])
-            now[one["id"]] = {**row, "amount": str(rng.randrange(100, 900)), "status": status}
-    await taken(owner, org, first, list(then.values()))
-    await taken(owner, org, last, list(now.values()))
-    asked = {"pipeline_id": where.id, "from": str(first), "to": str(last)}
-    for api in (everybody, reader.api):
-        seen = {d["id"] for d in await all_of(api, "deals")}
-        rows = (await standard(api, "pipeline_waterfall", **asked))["answer"]["rows"]
-        parts = {row["values"]["part"]: row for row in rows}
-        amounts = {name: Decimal(row["values"]["amount"]) for name, row in parts.items()}
-        assert sum(amounts.values()) == 2 * amounts["end"]
-        wanted = {
-            "start": {id for id in then if id in seen},
-            "end": {id for id, d in now.items() if d["status"] == "open" and id in seen},
-            "new": {id for id in now.keys() - then.keys() if id in seen},
-            "won": {id for id, d in now.items() if d["status"] == "won" and id in seen},
-            "removed": {id for id in then.keys() - now.keys() if id in seen},
-        }
-        start = sum(Decimal(then[id]["amount"]) for id in wanted["start"])
-        end = sum(Decimal(now[id]["amount"]) for id in wanted["end"])
-        assert (amounts["start"], amounts["end"]) == (start, end)
-        for name, ids in wanted.items():
-            assert parts[name]["values"]["deals"] == len(ids)
-            found = await behind_standard(api, "pipeline_waterfall", parts[name]["cell"], **asked)
-            assert {d["id"] for d in found} == ids
 
 
 async def test_who_reaches_no_more_looks_back_on_their_own(client):

@@ -17,6 +17,7 @@ FIRST, LAST = (NOW.date() - timedelta(days=back) for back in (40, 5))
 SINCE, UNTIL = (
     datetime.combine(day, time(), tzinfo=UTC) for day in (FIRST, LAST + timedelta(days=1))
 )
+ROTTEN = timedelta(days=20)
 PLACES = {"New": 1, "Offer": 2, "Terms": 3, "Won": 1_000, "Lost": -1}
 DEAL = """
     UPDATE deals SET stage_id = $2, status = $3, stage_entered_at = $4, created_at = $5,
@@ -90,6 +91,7 @@ def times(deals, stage):
             within.add(id)
         if one["status"] == "open" and one["stays"][-1][0] == stage:
             there.add(id)
+    rotting = {id for id in there if stage == "Offer" and deals[id]["stays"][-1][1] < NOW - ROTTEN}
     won = percentile([stayed[id] for id in stayed if deals[id]["status"] == "won"], 0.75)
     stalled = {id for id in there if won is not None and stayed[id] > won}
     figures = {
@@ -99,7 +101,8 @@ def times(deals, stage):
             [(NOW - deals[id]["created"]).total_seconds() / 86_400 for id in there], 0.5
         ),
     }
-    return {"timed": within, "open_deals": there, "stalled": stalled}, figures, won
+    behind = {"timed": within, "open_deals": there, "stalled": stalled, "rotting": rotting}
+    return behind, figures, won
 
 
 async def agree(api, deals, where):
@@ -120,6 +123,7 @@ async def agree(api, deals, where):
             # Shown by hundredths, and up to a moment that is a little later.
             assert told is None or abs(float(Decimal(told)) - value) < 0.02
     created = {id: one for id, one in deals.items() if SINCE <= one["created"] < UNTIL}
+    before = None
     for row in (await standard(api, "sales_funnel", **asked))["answer"]["rows"]:
         place = PLACES[row["values"]["stage"]]
         reached = {
@@ -128,6 +132,10 @@ async def agree(api, deals, where):
             if any(PLACES[name] >= place for name, _, _ in one["stays"])
         }
         await _agree(api, "sales_funnel", row, {"reached": reached}, asked)
+        share = row["values"]["of_previous"]
+        before = len(reached) if before is None else before
+        assert (share and float(share)) == (round(len(reached) / before, 4) if before else None)
+        before = len(reached)
 
 
 async def _agree(api, report, row, wanted, asked):
@@ -139,7 +147,8 @@ async def _agree(api, report, row, wanted, asked):
 
 @pytest.mark.parametrize("seed", [1, 2])
 async def test_stages_of_wandering_deals(client, owner, org, seed):
-    rng, where, why = random.Random(seed), await pipeline(client), await reason(client)
+    rng, why = random.Random(seed), await reason(client)
+    where = await pipeline(client, Offer={"rotting_days": ROTTEN.days})
     role = await custom_role(client, levels={"*": {"read": "all"}, "deals": {"read": "own"}})
     reader = await member(client, role)
     deals, own = {}, set()

@@ -44,8 +44,9 @@ def close(told, wanted):
     return told is not None and abs(float(told) - float(wanted)) < 0.00001
 
 
-async def test_utilisation_of_resources(client):
-    rng, reader = random.Random(1), await reader_of(client)
+@pytest.mark.parametrize("seed", [1, 2])
+async def test_utilisation_of_resources(client, seed):
+    rng, reader = random.Random(seed), await reader_of(client)
     first, booked = date(2031, 3, 3), Counter()
     rooms = [
         await client.made(
@@ -99,9 +100,10 @@ def unfairness(values):
     return whole / (2 * len(values) ** 2 * mean(values)) if any(values) else 0
 
 
-async def test_fairness_of_assignments(client, database, org):
+@pytest.mark.parametrize("by_weight", [(3, 1, 2), (1, 2, 7)])
+async def test_fairness_of_assignments(client, database, org, by_weight):
     reader = await reader_of(client)
-    weights = dict(zip([*await users_of(client, 2), reader.id], (3, 1, 2), strict=True))
+    weights = dict(zip([*await users_of(client, 2), reader.id], by_weight, strict=True))
     pool = await pool_of(client, weights)
     await rule_of(client, pool)
     leads = await captured(client, 10)
@@ -135,9 +137,9 @@ def months(first, later):
     return (later.year - first.year) * 12 + later.month - first.month
 
 
-@pytest.mark.parametrize("event", [None, "page.viewed"])
-async def test_retention_of_cohorts(client, owner, event):
-    rng, reader = random.Random(3), await reader_of(client)
+@pytest.mark.parametrize(("event", "seed"), [(None, 3), ("page.viewed", 3), ("page.viewed", 4)])
+async def test_retention_of_cohorts(client, owner, event, seed):
+    rng, reader = random.Random(seed), await reader_of(client)
     for turn in range(24):
         body = {"last_name": f"P{turn}", "owner_id": rng.choice([reader.id, None])}
         made = (await client.made("contacts", body))["id"]
@@ -192,8 +194,9 @@ def scored(values):
     return found
 
 
-async def test_the_rfm_grid(client, owner):
-    rng = random.Random(4)
+@pytest.mark.parametrize("seed", [4, 5])
+async def test_the_rfm_grid(client, owner, seed):
+    rng = random.Random(seed)
     levels = {"*": {"read": "all"}, "deals": {"read": "own"}}
     reader = await member(client, await custom_role(client, levels=levels))
     where = await pipeline(client)
@@ -233,8 +236,9 @@ async def test_the_rfm_grid(client, owner):
     assert answer["code"] == "hidden_field"
 
 
-async def test_results_of_projects(client, owner):
-    rng, reader = random.Random(5), await reader_of(client)
+@pytest.mark.parametrize("seed", [5, 6])
+async def test_results_of_projects(client, owner, seed):
+    rng, reader = random.Random(seed), await reader_of(client)
     for turn in range(8):
         body = {
             "name": f"P{turn}",
@@ -319,8 +323,9 @@ _PAIR = """
 """
 
 
-async def test_suspected_duplicates(client, owner):
-    rng = random.Random(7)
+@pytest.mark.parametrize("seed", [7, 8])
+async def test_suspected_duplicates(client, owner, seed):
+    rng = random.Random(seed)
     levels = {"contacts": {"read": "own"}, "reports": {"read": "all"}}
     reader = await member(client, await custom_role(client, levels=levels))
     people = {}

@@ -1,5 +1,6 @@
 """Standard reports of products and segments: as plain Python does, also for who sees a part."""
 
+import json
 import random
 from collections import Counter
 from datetime import UTC, datetime, timedelta
@@ -12,7 +13,8 @@ import pytest
 from support.library import SPAN, all_of
 from support.members import custom_role, member
 from support.ordering import accepted, act, order, order_of
-from support.quoting import product
+from support.quoting import act as act_on_quote
+from support.quoting import product, quote
 from support.reporting import behind_standard, standard
 from support.selling import act as act_on_deal
 from support.selling import deal, pipeline, reason
@@ -82,19 +84,25 @@ def due(line):
     return line["term"] or YEARS[line["interval"]]
 
 
+def worth(line):
+    """What a line comes to in all, and what it would without discounts."""
+    net, whole = Decimal(line["net"]), Decimal(line["price"]) * Decimal(line["quantity"])
+    if not Decimal(line["discount_percent"]):
+        whole = net
+    elif line["tax_included"] and Decimal(line["amount"]):
+        whole *= net / Decimal(line["amount"])
+    return net * due(line), whole * due(line)
+
+
+FIRST = (NOW - timedelta(days=365)).isoformat()
+
+
 def items_of(orders):
     """What is in the orders that count."""
-    first = (NOW - timedelta(days=365)).isoformat()
     for one in orders:
-        if one["status"] in GONE or one["confirmed_at"] < first:
-            continue
-        for line in one["lines"]:
-            net, whole = Decimal(line["net"]), Decimal(line["price"]) * Decimal(line["quantity"])
-            if not Decimal(line["discount_percent"]):
-                whole = net
-            elif line["tax_included"] and Decimal(line["amount"]):
-                whole *= net / Decimal(line["amount"])
-            yield one, line, net * due(line), whole * due(line)
+        if one["status"] not in GONE and one["confirmed_at"] >= FIRST:
+            for line in one["lines"]:
+                yield one, line, *worth(line)
 
 
 def summed(items):
@@ -179,6 +187,114 @@ async def test_what_is_ordered_together(client, owner, seed):
                 assert abs(float(row["rate"]) - len(both) / len(alone)) < 0.00001
                 assert await ids_behind(api, "attach_rate", cell, **asked) == both
                 assert await ids_behind(api, "attach_rate", cell, "orders", **asked) == alone
+
+
+async def offers_of(client, owner, reader, products, seed):
+    """Quotes of both with every outcome; what is optional or too old counts for nothing."""
+    rng = random.Random(seed)
+    bare = (await product(client, name="Bare", cost=None))["id"]
+    for turn in range(12):
+        lines = [
+            {
+                "product_id": id,
+                "quantity": str(rng.randrange(1, 6)),
+                "discounts": [{"percent": rng.choice(["0", "10", "100"])}],
+                **rng.choice([{}, {"interval": "month", "term": 3}, {"is_optional": True}]),
+            }
+            for id in rng.sample([*products, bare], rng.randrange(1, 4))
+        ]
+        firm = {"name": "Setup", "unit_price": "5"}
+        made = (await quote(client, lines=[firm, *lines, *lines[:1]]))["id"]
+        verbs = rng.choice([(), ("send",), ("send", "decline"), ("send", "accept")])
+        for verb in verbs:
+            more = {"by": "An example"} if verb == "accept" else {}
+            await act_on_quote(client, made, verb, **more)
+        early = NOW - timedelta(days=900) if turn == 3 and verbs else None
+        await owner.execute(
+            "UPDATE quotes SET sent_at = coalesce($2, sent_at), owner_id = $3 WHERE id = $1",
+            *(UUID(made), early, rng.choice([UUID(reader.id), None])),
+        )
+
+
+UNSENT = {"draft", "in_approval", "approved"}
+
+
+def offered(quotes):
+    """By product and currency the lines that count in quotes that were sent."""
+    found = {}
+    for one in quotes:
+        if one["status"] in UNSENT or one["sent_at"] < FIRST:
+            continue
+        for line in one["lines"]:
+            if line["counts"] and line["product_id"]:
+                found.setdefault((line["product_id"], one["currency"]), []).append((one, line))
+    return found
+
+
+def share(part, whole):
+    return part / whole if whole else None
+
+
+def fared(offers, orders, costs):
+    """The figures of a product, and the records behind them."""
+    ids = {"quotes": {one["id"] for one, _ in offers}}
+    for name, status in (("won", "accepted"), ("lost", "declined")):
+        ids[name] = {one["id"] for one, _ in offers if one["status"] == status}
+    net = sum((worth(line)[0] for _, line in offers), Decimal(0))
+    whole = sum((worth(line)[1] for _, line in offers), Decimal(0))
+    ids["orders"] = {one["id"] for one, *_ in orders}
+    ids["attached"] = {
+        one["id"]
+        for one, *_ in orders
+        if len({li["product_id"] for li in one["lines"]} - {None}) > 1
+    }
+    won = [line for one, line in offers if one["status"] == "accepted"]
+    spent = [costs.get(line["id"]) for line in won]
+    won_net, margin = sum((worth(line)[0] for line in won), Decimal(0)), None
+    if won and None not in spent:
+        margin = won_net - sum(cost * due(line) for cost, line in zip(spent, won, strict=True))
+    figures = {name: len(own) for name, own in ids.items()}
+    figures |= {
+        "quoted": net,
+        "discount": whole - net,
+        "discount_share": share(whole - net, whole),
+        "ordered": sum((item[2] for item in orders), Decimal(0)),
+        "attach_rate": share(Decimal(len(ids["attached"])), len(ids["orders"])),
+        "margin": margin,
+        "margin_share": None if margin is None else share(margin, won_net),
+    }
+    return figures, ids
+
+
+@pytest.mark.parametrize("seed", [5, 6])
+async def test_how_products_fare(client, owner, org, seed):
+    reader, name = await reader_of(client, "products"), "product_performance"
+    products = await orders_of(client, owner, reader, seed)
+    await offers_of(client, owner, reader, products, seed)
+    kept = await owner.fetch("SELECT costs FROM quotes WHERE organization_id = $1", org.id)
+    costs = {one["line_id"]: one["cost"] for row in kept for one in json.loads(row["costs"])}
+    costs = {id: None if cost is None else Decimal(cost) for id, cost in costs.items()}
+    seen = []
+    for api in (client, reader.api):
+        offers, sold = offered(await all_of(api, "quotes")), {}
+        for item in items_of(await all_of(api, "orders")):
+            if item[1]["product_id"]:
+                sold.setdefault((item[1]["product_id"], item[0]["currency"]), []).append(item)
+        asked = {"with_margin": True}
+        found, totals = await cells(api, name, "product_id", "currency", **asked)
+        assert found.keys() == offers.keys() | sold.keys()
+        assert not totals
+        for key, (row, cell) in found.items():
+            wanted, ids = fared(offers.get(key, []), sold.get(key, []), costs)
+            agree(row, wanted)
+            # The one that is left is the share of those that were decided.
+            (rate,) = row.keys() - wanted.keys() - {"product_id", "product", "currency"}
+            decided = wanted["won"] + wanted["lost"]
+            agree({"rate": row[rate]}, {"rate": share(Decimal(wanted["won"]), decided)})
+            for measure, own in ids.items():
+                assert await ids_behind(api, name, cell, measure, **asked) == own, measure
+        seen.append(len(offers))
+    assert seen[0] >= seen[1] > 0
 
 
 async def closed_deals(client, reader, count, body_of):

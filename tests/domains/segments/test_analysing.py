@@ -210,6 +210,25 @@ def test_scores_are_quintiles_of_mean_ranks(values):
         assert told[values.index(min(values))] <= 3 <= told[values.index(max(values))]
 
 
+def test_scores_are_those_of_the_published_example():
+    """Five customers of https://travis.giggy.com/miki/108.30.10.20.20.10.10.html: how many days ago
+    they bought, how often, and for how much.
+    """
+    days, times, spent = [3, 6, 45, 21, 14], [6, 10, 1, 2, 4], [540, 940, 30, 64, 169]
+    assert scores(-np.array(days, float)).tolist() == [5, 4, 1, 2, 3]
+    assert scores(np.array(times, float)).tolist() == [4, 5, 1, 2, 3]
+    assert scores(np.array(spent, float)).tolist() == [4, 5, 1, 2, 3]
+
+
+def test_centres_are_those_of_scikit_learn():
+    """The example of its documentation of `KMeans`: six points about (10, 2) and (1, 2)."""
+    points = np.array([[1, 2], [1, 4], [1, 0], [10, 2], [10, 4], [10, 0]], float)
+    centres = arithmetic._best(points, 2, np.random.default_rng(0))
+    assert sorted(centres.tolist()) == [[1, 2], [10, 2]]
+    labels = arithmetic._nearest(np.array([[0, 0], [12, 3]], float), centres)
+    assert centres[labels].tolist() == [[1, 2], [10, 2]]
+
+
 def test_every_score_has_a_name():
     names = {group_of(r, f, m) for r in range(1, 6) for f in range(1, 6) for m in range(1, 6)}
     assert {"champions", "at_risk", "lost"} <= names

@@ -1,6 +1,5 @@
 """Who belongs to a segment by SQL, and by what its filter means in plain Python: the same."""
 
-import os
 from collections import defaultdict
 from copy import deepcopy
 from datetime import datetime, timedelta
@@ -28,8 +27,11 @@ PLANS: tuple[Any, ...] = ("pro", "free", "10", 10, 2.5, True, None)
 SPANS = {"2h": timedelta(hours=2), "3d": timedelta(days=3), "40d": timedelta(days=40)}
 CHANNELS = ("email", "phone")
 MEMBERS = "SELECT record_id FROM segment_members WHERE organization_id = $1 AND segment_id = $2"
-# Fewer of a day; more where there is time for them.
-EXAMPLES = int(os.environ.get("CRM_TEST_FILTERS", "300"))
+SEEDS = (20270201, 1, 2, 3, 4)
+FILTERS, AT_ONCE = 2_000, 10
+"""So many at random, over the organizations of all seeds; so many of them in one statement."""
+FEWER = 100
+"""So many where each has a transaction of its own."""
 
 
 class Here(NamedTuple):
@@ -45,15 +47,40 @@ class Here(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-async def here(world, database):
+def places(world, database):
+    """Makes organizations with random people, by seeds, each once."""
+    made: dict[int, Here] = {}
+
+    async def place(seed: int) -> Here:
+        if seed not in made:
+            made[seed] = await _place(world, database, seed)
+        return made[seed]
+
+    return place
+
+
+@pytest.fixture
+async def here(places):
+    """One of them."""
+    return await places(SEEDS[0])
+
+
+@pytest.fixture(params=SEEDS)
+async def anywhere(places, request):
+    """Each of them."""
+    return await places(request.param)
+
+
+async def _place(world, database, seed):
     """An organization with people, some of whom did and said something, and all of that."""
-    chance, org = Random(20270201), await world.org()
+    chance, org = Random(seed), await world.org()
     api = await world.client(org)
     companies = [
         await api.made("companies", body)
         for body in ({"name": "Bank", "industry": "bank"}, {"name": "Other", "country": "DE"})
     ]
-    for n in range(24):
+    number = 24 if seed == SEEDS[0] else chance.randrange(1, 30)
+    for n in range(number):
         more: dict[str, Any] = {"lifecycle": chance.choice(["lead", "customer", "former"])}
         for name, values in (
             ("title", ["Buyer", "buyer", "Ärztin"]),
@@ -73,7 +100,7 @@ async def here(world, database):
     for _ in range(40):
         await api.made("consents", _consent(chance, ids[:12]))
     static = await api.made("segments", {"name": "Static", "kind": "static"})
-    chosen = chance.sample(ids, 9)
+    chosen = chance.sample(ids, min(number, 9))
     await api.post(f"/v1/segments/{static['id']}/members", json={"add": chosen})
     return Here(database, api, org, await _known(api, static["id"], set(chosen)))
 
@@ -264,7 +291,7 @@ async def by_sql(here, node, some=None):
 
 
 @given(data=st.data())
-@settings(max_examples=EXAMPLES // 2)
+@settings(max_examples=FEWER)
 async def test_sql_finds_who_did_and_said_what_is_asked(here, data):
     """The terms alone, of which filters at large have few."""
     node = data.draw(here.known.asked["contact"])
@@ -275,7 +302,7 @@ async def test_sql_finds_who_did_and_said_what_is_asked(here, data):
 
 
 @given(data=st.data())
-@settings(max_examples=EXAMPLES)
+@settings(max_examples=2 * FEWER)
 async def test_sql_finds_whom_the_filter_means(here, data):
     node = data.draw(filters(CONTACTS, here.known))
     assume(quantifiers(node) <= 5)
@@ -288,8 +315,37 @@ async def test_sql_finds_whom_the_filter_means(here, data):
     assert await by_sql(here, node, [UUID(id) for id in some]) == wanted & set(some)
 
 
+async def at_once(here, nodes):
+    """Who passes each of some filters as memberships are found, all in one statement."""
+    parts: list[str] = []
+    values: list[Any] = []
+    async with unit_of_work(tx_of(here.database, here.org, dry_run=True)) as tx:
+        for place, node in enumerate(nodes):
+            selected, filter = select(CONTACTS.model.id), parse(node, CONTACTS, tx)
+            behind = {"behind": len(values), "named": "ids", "all_rows": True}
+            sql, own = asked(tx, CONTACTS, selected, filter, **behind)
+            parts.append(f"SELECT {place} AS place, ARRAY({sql}) AS ids")
+            values += own
+        rows = await tx.fetch(" UNION ALL ".join(parts), *values)
+    return {row["place"]: {str(id) for id in row["ids"]} for row in rows}
+
+
 @given(data=st.data())
-@settings(max_examples=EXAMPLES // 3)
+@settings(max_examples=FILTERS // AT_ONCE // len(SEEDS))
+async def test_sql_finds_whom_two_thousand_filters_mean(anywhere, data):
+    """A, and what is not A: together all, and nobody in both, whatever is null."""
+    here, rows = anywhere, anywhere.known.of(CONTACTS)
+    one = filters(CONTACTS, here.known).filter(lambda node: quantifiers(node) <= 5)
+    nodes = data.draw(st.lists(one, min_size=AT_ONCE, max_size=AT_ONCE))
+    found = await at_once(here, [*nodes, *({"not": node} for node in nodes)])
+    for place, node in enumerate(nodes):
+        wanted = {row["id"] for row in rows if holds(row, node, CONTACTS, here.known)}
+        assert found[place] == wanted, node
+        assert found[place + AT_ONCE] == {row["id"] for row in rows} - wanted, node
+
+
+@given(data=st.data())
+@settings(max_examples=FEWER)
 async def test_sql_in_steps_finds_whom_the_filter_means(here, data):
     """What becomes a join beside what is looked up row by row, and something else of any sort."""
     parts = [
@@ -328,7 +384,7 @@ THERE: tuple[Any, ...] = (
 
 
 @given(data=st.data())
-@settings(max_examples=EXAMPLES // 3)
+@settings(max_examples=FEWER)
 async def test_sql_of_what_is_there_several_times_finds_whom_the_filter_means(here, data):
     there = data.draw(st.lists(st.sampled_from(THERE), min_size=2, max_size=4))
     more = [data.draw(here.known.asked["contact"]), data.draw(filters(CONTACTS, here.known))]
@@ -399,7 +455,7 @@ def _typed_property(name, test):
 
 
 @given(data=st.data())
-@settings(max_examples=EXAMPLES // 6)
+@settings(max_examples=FEWER // 2)
 async def test_graphql_finds_who_did_and_said_what_is_asked(here, data):
     asked = data.draw(here.known.asked["contact"])
     node = typed(deepcopy(asked))
