@@ -39,8 +39,11 @@ async def test_everybody_is_reached_or_excluded_for_a_reason(client):
     good, excluded, suppressed = [await person(client) for _ in range(3)]
     silent = await person(client, agreed=False)
     nowhere = await person(client, emails=[])
-    listed = await segment(client, good, excluded, suppressed, silent, nowhere)
+    company = (await client.made("companies", {"name": "Rival"}))["id"]
+    employed = await person(client, company_id=company)
+    listed = await segment(client, good, excluded, suppressed, silent, nowhere, employed)
     await segment(client, suppressed, kind="suppression")
+    await segment(client, company, kind="suppression", target="company")
     out = await segment(client, excluded)
     id = await campaign(client, listed, exclude_segment_ids=[out])
     told = await done(client, id, "audience/preview")
@@ -49,25 +52,26 @@ async def test_everybody_is_reached_or_excluded_for_a_reason(client):
         "excluded_segment": 1,
         "no_address": 1,
         "no_consent": 1,
-        "suppressed": 1,
+        "suppressed_segment": 2,
     }
     launched = await done(client, id, "launch")
     assert (launched["status"], launched["member_count"], launched["excluded_count"]) == (
         "running",
         1,
-        4,
+        5,
     )
     assert {one["contact_id"]: one["excluded_reason"] for one in await members(client, id)} == {
         good: None,
         excluded: "excluded_segment",
-        suppressed: "suppressed",
+        suppressed: "suppressed_segment",
+        employed: "suppressed_segment",
         silent: "no_consent",
         nowhere: "no_address",
     }
     assert [m["contact_id"] for m in await members(client, id, is_excluded=False)] == [good]
     query = "query($id: UUID!) { campaignMembers(id: $id) { data { contactId } } }"
     data = await client.data(query, id=id)
-    assert len(data["campaignMembers"]["data"]) == 5
+    assert len(data["campaignMembers"]["data"]) == 6
 
 
 async def test_consents_of_an_audience_are_those_that_filters_tell(client):

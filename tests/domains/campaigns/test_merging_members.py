@@ -185,7 +185,7 @@ async def test_a_launch_waits_for_a_merge_that_is_not_committed(client, app, org
     assert await audience(client, id) == {winner: "reached"}
 
 
-HELD, BARRED = "holdout", "suppressed"
+HELD, BARRED = "holdout", "suppressed_segment"
 ORDER = (BARRED, HELD, "reached", "no_consent", "address_unusable", "no_address")
 
 

@@ -1,5 +1,6 @@
 """Who is in the audience of a campaign: found, split and frozen by one statement.
 
+Suppressions of contacts, and of companies for their people, bar them as the gate of outreach does.
 Suppressed addresses are hashes and guards count what was sent, so the gate of outreach alone can tell
 these: it is asked again by whoever sends.
 """
@@ -47,16 +48,23 @@ _JUDGED = """
         WHERE m.organization_id = $1 AND m.left_at IS NULL
             AND (m.segment_id = ANY($3) OR (s.kind = 'suppression' AND s.is_active))
         GROUP BY m.record_id),
+    barred_companies AS MATERIALIZED (
+        SELECT DISTINCT m.record_id FROM segment_members m
+        JOIN segments s ON s.organization_id = $1 AND s.id = m.segment_id
+            AND s.deleted_at IS NULL AND s.target = 'company' AND s.kind = 'suppression'
+            AND s.is_active
+        WHERE m.organization_id = $1 AND m.left_at IS NULL),
     judged AS MATERIALIZED (
         SELECT seen.id, CASE
-            WHEN b.is_suppressed THEN 'suppressed'
+            WHEN b.is_suppressed OR c.record_id IS NOT NULL THEN 'suppressed_segment'
             WHEN b.record_id IS NOT NULL THEN 'excluded_segment'
             WHEN seen.is_absent THEN 'no_address'
             WHEN seen.is_unusable THEN 'address_unusable'
             WHEN a.record_id IS NULL THEN 'no_consent' END AS reason
         FROM seen
         LEFT JOIN agreed a ON a.record_id = seen.id
-        LEFT JOIN barred b ON b.record_id = seen.id)
+        LEFT JOIN barred b ON b.record_id = seen.id
+        LEFT JOIN barred_companies c ON c.record_id = seen.company_id)
 """
 # Ranks of hashes: by chance and always the same, and the shares are exact. Those held out come
 # first, the others by the cumulated weights of the variants. They are written in the order of the
@@ -155,7 +163,7 @@ class Audience:
 def _of_members(*points: str) -> Select[*tuple[Any, ...]]:
     """The members of what is included; nobody else is looked at."""
     id, among = CONTACTS.model.id, table("members", column("record_id", Uuid()))
-    shown: list[Any] = [id, *map(literal_column, points)]
+    shown: list[Any] = [id, CONTACTS.model.company_id, *map(literal_column, points)]
     return select(*shown).where(id.in_(select(among.c.record_id)))
 
 

@@ -214,7 +214,8 @@ class CampaignAudience(Shape):
     holdout: int = Field(description="Left out on purpose, to compare with.")
     excluded: int
     reasons: list[ReasonCount] = Field(
-        description="Each person once: `suppressed` (in a suppression), `excluded_segment`, "
+        description="Each person once: `suppressed_segment` (they or their company are in a segment "
+        "of the kind `suppression`), `excluded_segment`, "
         "`no_address`, `address_unusable`, `no_consent`. Suppressed addresses, guards and quiet "
         "hours are heeded as each is sent."
     )

@@ -1,6 +1,6 @@
 """The one gate of outreach: every sender asks it, and sends only where it allows."""
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, ClassVar
@@ -20,6 +20,8 @@ from crm_api.platform.outreach.touches import Touches
 
 Opening = Callable[[Tx, Sequence[tuple[datetime, str | None]]], Awaitable[list[bool]]]
 """Whether each moment is working time, in the time zone beside it."""
+Barring = Callable[[Tx, Collection[UUID]], Awaitable[set[UUID]]]
+"""Those of some people and companies that are in a suppression."""
 AT_ANY_HOUR = frozenset({"email", "post"})
 _NOT_OF_ANSWERS = frozenset({"unknown_person", "no_consent", "expired", "quiet_hours"})
 POINTS = {"email": "email", "sms": "phone", "phone": "phone", "messenger": "phone", "post": "post"}
@@ -127,6 +129,7 @@ class Gate:
     people: ClassVar[dict[str, type[CrudService[Any]]]] = {}
     """The collections of people, by their word."""
     opening: ClassVar[Opening | None] = None
+    barring: ClassVar[Barring | None] = None
 
     def __init__(self, tx: Tx, questions: Sequence[Question], *, claiming: bool = False) -> None:
         self._claiming = claiming
@@ -153,6 +156,7 @@ class Gate:
         # Last, so that whatever was said meanwhile is heard.
         if hasher is not None:
             await self._heed_suppressions(hasher)
+        await self._heed_segments()
         await self._heed_consents()
         await self._heed_guards(guards)
         return self._answers
@@ -311,6 +315,17 @@ class Gate:
             domain = key.rpartition("@")[2]
             found.append(hasher.of("domain", domain))
         return found
+
+    async def _heed_segments(self) -> None:
+        asked = [self._asked(place).subjects for place in range(len(self._questions))]
+        whom = [{id for ids in subjects.values() for id in ids} for subjects in asked]
+        everybody = set[UUID]().union(*whom)
+        if not everybody or self.barring is None:
+            return
+        barred = await type(self).barring(self._tx, everybody)  # pyright: ignore[reportOptionalCall]
+        for answer, those in zip(self._answers, whom, strict=True):
+            if not barred.isdisjoint(those):
+                answer.refuse("suppressed_segment")
 
     async def _heed_hours(self) -> None:
         places = [n for n, q in enumerate(self._questions) if q.channel not in AT_ANY_HOUR]
