@@ -46,6 +46,8 @@ async def test_everybody_is_reached_or_excluded_for_a_reason(client):
     await segment(client, company, kind="suppression", target="company")
     out = await segment(client, excluded)
     id = await campaign(client, listed, exclude_segment_ids=[out])
+    answer = await client.get(f"/v1/campaigns/{id}/audience")
+    assert problem(answer, 409)["code"] == "not_launched"
     told = await done(client, id, "audience/preview")
     assert told["reached"] == 1
     assert {one["reason"]: one["count"] for one in told["reasons"]} == {
@@ -69,6 +71,20 @@ async def test_everybody_is_reached_or_excluded_for_a_reason(client):
         nowhere: "no_address",
     }
     assert [m["contact_id"] for m in await members(client, id, is_excluded=False)] == [good]
+    frozen = await client.read(f"campaigns/{id}/audience")
+    assert frozen == {**told, "refused": []}
+    results = await client.read(f"campaigns/{id}/results")
+    assert results["exclusions"] == told["reasons"]
+    # What is decided since changes nothing of what was frozen.
+    await segment(client, good, kind="suppression")
+    assert await client.read(f"campaigns/{id}/audience") == frozen
+    query = """query($id: UUID!) {
+        frozenCampaignAudience(id: $id) { excluded reasons { reason count } refused { reason } }
+        campaignResults(id: $id) { exclusions { reason count } }
+    }"""
+    data = await client.data(query, id=id)
+    assert data["frozenCampaignAudience"]["reasons"] == told["reasons"]
+    assert data["campaignResults"]["exclusions"] == told["reasons"]
     query = "query($id: UUID!) { campaignMembers(id: $id) { data { contactId } } }"
     data = await client.data(query, id=id)
     assert len(data["campaignMembers"]["data"]) == 6

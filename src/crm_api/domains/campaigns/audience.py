@@ -5,14 +5,15 @@ Suppressed addresses are hashes and guards count what was sent, so the gate of o
 these: it is asked again by whoever sends.
 """
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, ClassVar, cast
+from uuid import UUID
 
 from sqlalchemy import Select, Uuid, column, literal_column, select, table, text
 
 from crm_api.domains.campaigns.repository import Plan
 from crm_api.domains.contacts.repository import CONTACTS
-from crm_api.domains.segments.asking import asked
+from crm_api.domains.segments.asking import asked, whom_is_seen
 from crm_api.kit.db.tx import Tx, at_one_moment
 from crm_api.kit.errors import WrongState
 from crm_api.kit.query.filters import parse
@@ -98,6 +99,11 @@ _COUNT = """
     SELECT coalesce(reason, 'reached') AS what, count(*)::int AS number, $4::text, $5::int,
         $6::text[], $7::bigint[], $8::timestamptz FROM judged GROUP BY 1
 """
+_FROZEN = """
+    SELECT coalesce(m.excluded_reason, CASE WHEN m.is_holdout THEN 'holdout' ELSE 'reached' END)
+        AS what, count(*)::int AS number FROM campaign_members m
+    WHERE m.organization_id = $1 AND m.campaign_id = $2 AND {seen} GROUP BY 1
+"""
 # Longer than other statements of a request may take, and within the time of a request; what is
 # longer already, as in a worker, stays.
 _PATIENT = text(
@@ -106,8 +112,14 @@ _PATIENT = text(
 )
 
 
+Refused = Callable[[Tx, UUID], Awaitable[Mapping[str, int]]]
+"""To how many of those whom the actor sees nothing of a campaign left, by reason."""
+
+
 class Audience:
     """The audience of a campaign, of those contacts whom the actor sees."""
+
+    refused: ClassVar[list[Refused]] = []
 
     def __init__(self, tx: Tx) -> None:
         self.tx = tx
@@ -120,12 +132,23 @@ class Audience:
             counts = _counts(await tx.fetch(sql, *values))
         reached = counts.pop("reached", 0)
         held = reached * current.holdout_percent // 100
-        return {
-            "reached": reached - held,
-            "holdout": held,
-            "excluded": sum(counts.values()),
-            "reasons": [{"reason": one, "count": counts[one]} for one in sorted(counts)],
-        }
+        told = {"reached": reached - held, "holdout": held}
+        return {**told, "excluded": sum(counts.values()), "reasons": _by_reason(counts)}
+
+    async def frozen(self, current: Plan) -> dict[str, Any]:
+        """How many of an audience that was frozen are reached, and why the others are not."""
+        if current.launched_at is None:
+            raise WrongState("It was not launched.", code="not_launched")
+        tx, refused = self.tx, dict[str, int]()
+        tx.actor.require(f"{CONTACTS.area}:read")
+        seen, values = whom_is_seen(tx, CONTACTS, "m.contact_id", 2)
+        own = (tx.organization_id, current.id)
+        counts = _counts(await tx.fetch(_FROZEN.format(seen=seen), *own, *values))
+        for ask in self.refused:
+            refused |= await ask(tx, current.id)
+        told = {"reached": counts.pop("reached", 0), "holdout": counts.pop("holdout", 0)}
+        told["excluded"] = sum(counts.values())
+        return {**told, "reasons": _by_reason(counts), "refused": _by_reason(refused)}
 
     async def freeze(self, current: Plan) -> dict[str, int]:
         """Write down who is in it, of a campaign that is locked; what the record says of it."""
@@ -163,7 +186,7 @@ class Audience:
 def _of_members(*points: str) -> Select[*tuple[Any, ...]]:
     """The members of what is included; nobody else is looked at."""
     id, among = CONTACTS.model.id, table("members", column("record_id", Uuid()))
-    shown: list[Any] = [id, CONTACTS.model.company_id, *map(literal_column, points)]
+    shown: list[Any] = [id, cast("Any", CONTACTS.model).company_id, *map(literal_column, points)]
     return select(*shown).where(id.in_(select(among.c.record_id)))
 
 
@@ -178,6 +201,10 @@ def _points(channel: str) -> tuple[str, str]:
 
 def _counts(rows: Sequence[Any]) -> dict[str, int]:
     return {row["what"]: row["number"] for row in rows}
+
+
+def _by_reason(counts: Mapping[str, int]) -> list[dict[str, Any]]:
+    return [{"reason": one, "count": counts[one]} for one in sorted(counts)]
 
 
 def _given(tx: Tx, current: Plan) -> list[Any]:

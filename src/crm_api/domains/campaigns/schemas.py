@@ -221,6 +221,19 @@ class CampaignAudience(Shape):
     )
 
 
+class FrozenAudience(Shape):
+    """Who is in a frozen audience, of those whom the actor sees."""
+
+    reached: int = Field(description="Who is to be reached.")
+    holdout: int = Field(description="Left out on purpose, to compare with.")
+    excluded: int = Field(description="Of whom it was known as it was frozen.")
+    reasons: list[ReasonCount] = Field(description="Of the excluded, each person once.")
+    refused: list[ReasonCount] = Field(
+        description="Who was to be reached and was refused as it would leave, by what the gate of "
+        "outreach said; each person once for each reason. Empty for whoever may not read mailings."
+    )
+
+
 HAPPENINGS = ("sent", "opened", "clicked", "bounced", "unsubscribed")
 """What of the sends to a member is told with them."""
 

@@ -1,6 +1,7 @@
 """Mailings as a part of the product."""
 
 from crm_api.domains.campaigns.actions import CampaignActions
+from crm_api.domains.campaigns.audience import Audience
 from crm_api.domains.campaigns.membership import CampaignMembership
 from crm_api.domains.conversations.receiving import Inbox
 from crm_api.domains.mailings.actions import AUTO_PAUSED, WAYS, follow_campaign
@@ -8,7 +9,7 @@ from crm_api.domains.mailings.jobs import complete, send_test
 from crm_api.domains.mailings.keeping import forget_person, forget_purged
 from crm_api.domains.mailings.progress import TOPICS
 from crm_api.domains.mailings.reporting import heed_report
-from crm_api.domains.mailings.results import contacted, of_members
+from crm_api.domains.mailings.results import contacted, of_members, refused
 from crm_api.domains.mailings.schemas import MailingHappened
 from crm_api.domains.mailings.sending import Sender
 from crm_api.domains.mailings.service import MailingService
@@ -26,6 +27,7 @@ from crm_api.kit.touchpoints import Party, Touchpoint
 Guarded.purged.append(forget_purged)
 Inbox.reporters.append(heed_report)
 CampaignActions.followed.append(follow_campaign)
+Audience.refused.append(refused)
 CampaignMembership.reached.append(of_members)
 CampaignMembership.contacted.append(contacted)
 _CONTACT = (Party("id", "contact"),)
