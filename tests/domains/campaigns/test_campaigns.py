@@ -198,12 +198,12 @@ async def test_conversions_are_counted_by_variant_and_of_the_holdout(client):
     await track(client, *({**at, "contact_id": one} for one in who))
     await track(client, {**before, "contact_id": arms["A"][7]})
     told = await done(client, id, "evaluate", event="bought", lift=0.2)
-    assert [(a["key"], a["conversions"], a["number"]) for a in told["arms"]] == [
+    assert [(a["key"], a["reached_conversions"], a["reached"]) for a in told["arms"]] == [
         ("A", 2, 8),
         ("B", 6, 8),
     ]
     (compared,) = told["comparisons"]
     # z = 0.5 / sqrt(0.5 * 0.5 * 2 / 8) = 2; its two-sided p is 0.0455.
     assert (round(compared["z"], 6), round(compared["p"], 4)) == (2.0, 0.0455)
-    assert (told["holdout"]["conversions"], told["holdout"]["uplift"]) == (1, 0.25)
-    assert (told["sample_ratio_p"], told["verdict"]) == (1.0, "insufficient_data")
+    assert (told["holdout"]["frozen_conversions"], told["holdout"]["uplift"]) == (1, 0.25)
+    assert (told["frozen_sample_ratio_p"], told["verdict"]) == (1.0, "insufficient_data")

@@ -19,6 +19,10 @@ _PLAN = """
         variants, stop_rule, launched_at
     FROM campaigns WHERE organization_id = $1 AND id = $2 AND deleted_at IS NULL
 """
+_WINNER = """
+    SELECT decision ->> 'variant' AS variant FROM campaigns WHERE organization_id = $1 AND id = $2
+        AND (decision ->> 'winner_for_rest')::boolean
+"""
 CAMPAIGNS: Listing = Listing(
     model=Campaign,
     out=CampaignOut,
@@ -78,6 +82,11 @@ class Campaigns(Repository[Campaign]):
         for name in ("include_segment_ids", "exclude_segment_ids", "variants", "stop_rule"):
             row[name] = None if row[name] is None else decode(row[name])
         return Plan(**row)
+
+    async def winner(self, id: UUID) -> str | None:
+        """The variant as which all leaves from now on, where an experiment has decided so."""
+        rows = await self.tx.fetch(_WINNER, self.tx.organization_id, id)
+        return rows[0]["variant"] if rows else None
 
     async def pins(self, current: Plan) -> list[dict[str, Any]]:
         """Which versions of segments an audience is made of, and how many are in each now."""

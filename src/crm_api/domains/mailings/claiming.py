@@ -49,9 +49,9 @@ _PUT_OFF = """
     WHERE s.organization_id = $1 AND s.id = r.id
 """
 _TAKE = f"""
-    UPDATE mailing_sends s SET status = 'sending', lease_token = $2, address = r.address,
+    UPDATE mailing_sends s SET status = 'sending', lease_token = $2, address = r.address, variant = r.variant,
         lease_until = now() + interval '{LEASE_S} seconds', handing_at = NULL, handed_at = NULL
-    FROM unnest($3::uuid[], $4::text[]) AS r (id, address)
+    FROM unnest($3::uuid[], $4::text[], $5::text[]) AS r (id, address, variant)
     WHERE s.organization_id = $1 AND s.id = r.id AND s.status = 'queued'
 """  # noqa: S608
 _REFUSE = """
@@ -262,12 +262,11 @@ class Claims:
         args = (self.tx.organization_id, list(people), campaign_id)
         return {row["id"] for row in await self.tx.fetch(_LEFT_OUT, *args)}
 
-    async def take(self, those: Sequence[tuple[UUID, str]]) -> None:
-        """Hold these mails, each with its address, for as long as the lease runs."""
+    async def take(self, those: Sequence[tuple[UUID, str, str | None]]) -> None:
+        """Hold these mails, each with its address and variant, for as long as the lease runs."""
         if those:
-            ids, addresses = zip(*those, strict=True)
-            args = (self.tx.organization_id, self.token, list(ids), list(addresses))
-            await self.tx.write(_TAKE, *args)
+            own = (self.tx.organization_id, self.token)
+            await self.tx.write(_TAKE, *own, *map(list, zip(*those, strict=True)))
 
     async def refuse(self, those: Sequence[Refusal]) -> None:
         """Have these not leave, or not now."""

@@ -2,9 +2,11 @@
 
 from crm_api.domains.campaigns.actions import CampaignActions
 from crm_api.domains.campaigns.audience import Audience
+from crm_api.domains.campaigns.converting import KINDS, Sending
 from crm_api.domains.campaigns.membership import CampaignMembership
 from crm_api.domains.conversations.receiving import Inbox
 from crm_api.domains.mailings.actions import AUTO_PAUSED, WAYS, follow_campaign
+from crm_api.domains.mailings.converting import MAIL_KINDS, SENDING
 from crm_api.domains.mailings.jobs import complete, send_test
 from crm_api.domains.mailings.keeping import forget_person, forget_purged
 from crm_api.domains.mailings.progress import TOPICS
@@ -27,6 +29,8 @@ from crm_api.kit.touchpoints import Party, Touchpoint
 Guarded.purged.append(forget_purged)
 Inbox.reporters.append(heed_report)
 CampaignActions.followed.append(follow_campaign)
+Sending.is_told, Sending.sent = SENDING
+KINDS.update(MAIL_KINDS)
 Audience.refused.append(refused)
 CampaignMembership.reached.append(of_members)
 CampaignMembership.contacted.append(contacted)
