@@ -11,7 +11,7 @@ from uuid import UUID
 
 from sqlalchemy import Select, Uuid, column, literal_column, select, table, text
 
-from crm_api.domains.campaigns.repository import Plan
+from crm_api.domains.campaigns.repository import Plan, held_out
 from crm_api.domains.contacts.repository import CONTACTS
 from crm_api.domains.segments.asking import asked, whom_is_seen
 from crm_api.kit.db.tx import Tx, at_one_moment
@@ -34,6 +34,7 @@ _UNUSABLE = (
     "jsonb_path_exists(contacts.{column}, '$[*] ? (@.primary == true && @.status != \"ok\")')"
 )
 _GRANTED = granted("members", organization="$1", purpose="$9", channel="$10", now="$8")
+_HELD_ABOVE = f"SELECT DISTINCT contact_id FROM ({held_out('$4::text::uuid')}) AS held"  # noqa: S608
 # The order of the reasons is that in which they count: each person is counted once.
 _JUDGED = """
     WITH members AS MATERIALIZED (
@@ -55,17 +56,20 @@ _JUDGED = """
             AND s.deleted_at IS NULL AND s.target = 'company' AND s.kind = 'suppression'
             AND s.is_active
         WHERE m.organization_id = $1 AND m.left_at IS NULL),
+    held_above AS MATERIALIZED ({held}),
     judged AS MATERIALIZED (
         SELECT seen.id, CASE
             WHEN b.is_suppressed OR c.record_id IS NOT NULL THEN 'suppressed_segment'
             WHEN b.record_id IS NOT NULL THEN 'excluded_segment'
+            WHEN h.contact_id IS NOT NULL THEN 'held_out_above'
             WHEN seen.is_absent THEN 'no_address'
             WHEN seen.is_unusable THEN 'address_unusable'
             WHEN a.record_id IS NULL THEN 'no_consent' END AS reason
         FROM seen
         LEFT JOIN agreed a ON a.record_id = seen.id
         LEFT JOIN barred b ON b.record_id = seen.id
-        LEFT JOIN barred_companies c ON c.record_id = seen.company_id)
+        LEFT JOIN barred_companies c ON c.record_id = seen.company_id
+        LEFT JOIN held_above h ON h.contact_id = seen.id)
 """
 # Ranks of hashes: by chance and always the same, and the shares are exact. Those held out come
 # first, the others by the cumulated weights of the variants. They are written in the order of the
@@ -180,6 +184,7 @@ class Audience:
             tx, CONTACTS, selected, everybody, behind=_OWN, named=("audience", *points)
         )
         statement = _JUDGED.replace("{seen}", seen).replace("{granted}", _GRANTED)
+        statement = statement.replace("{held}", _HELD_ABOVE)
         return statement + then, [*_given(tx, current), *values]
 
 

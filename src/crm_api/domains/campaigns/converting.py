@@ -1,5 +1,6 @@
-"""What counts as a conversion of a member: a tracked event, a deal won, a meeting held, or what
-those who send tell of what they have sent.
+"""What counts as a conversion of a member: an event, a deal won, a meeting held, a mail opened.
+
+What is sent by campaigns, and what becomes of that, is told by those who send it.
 """
 
 from collections.abc import Iterable, Mapping

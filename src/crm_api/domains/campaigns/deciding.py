@@ -110,8 +110,8 @@ async def decide(tx: Tx, id: UUID, data: DecisionInput, expected: int | None) ->
         raise WrongState("It was not launched.", code="not_launched")
     if data.variant not in {one["key"] for one in current.variants}:
         raise Invalid.at("/variant", "unknown_variant", "There is no such variant.")
-    made = {"variant": data.variant, "reason": "manual", "statistics": None, "note": data.note}
-    made["winner_for_rest"] = data.winner_for_rest
+    how = {"reason": "manual", "statistics": None}
+    made = {**how, **data.model_dump(include={"variant", "note", "winner_for_rest"})}
     by = None if tx.actor.id is None else str(tx.actor.id)
     return await service.told(await _decide(service, current, made, by=by))
 

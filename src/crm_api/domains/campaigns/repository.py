@@ -19,6 +19,13 @@ _PLAN = """
         variants, stop_rule, launched_at
     FROM campaigns WHERE organization_id = $1 AND id = $2 AND deleted_at IS NULL
 """
+_ABOVE = """
+    WITH RECURSIVE line (id) AS (
+        SELECT k.parent_id FROM campaigns k WHERE k.organization_id = $1 AND k.id = {campaign}
+        UNION SELECT k.parent_id FROM line
+        JOIN campaigns k ON k.organization_id = $1 AND k.id = line.id)
+    SELECT id FROM line WHERE id IS NOT NULL
+"""
 _WINNER = """
     SELECT decision ->> 'variant' AS variant FROM campaigns WHERE organization_id = $1 AND id = $2
         AND (decision ->> 'winner_for_rest')::boolean
@@ -65,6 +72,18 @@ _GONE = """
         SELECT FROM segments s WHERE s.organization_id = $1 AND s.id = one.id
         AND s.deleted_at IS NULL AND s.is_active)
 """
+
+
+def held_out(campaign: str, *, itself: bool = False) -> str:
+    """The SQL of who is held out by the campaigns above one, and by itself: their `contact_id`.
+
+    `campaign` is the SQL of its id.
+    """
+    also = f" OR h.campaign_id = {campaign}" if itself else ""
+    return (
+        "SELECT h.contact_id FROM campaign_members h WHERE h.organization_id = $1 "  # noqa: S608
+        f"AND h.is_holdout AND (h.campaign_id IN ({_ABOVE.format(campaign=campaign)}){also})"
+    )
 
 
 class Campaigns(Repository[Campaign]):

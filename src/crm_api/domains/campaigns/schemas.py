@@ -109,7 +109,11 @@ class _CampaignFields(Create):
     )
     exclude_segment_ids: Segments = Field(default_factory=list, description="But nobody of these.")
     holdout_percent: int = Field(
-        0, ge=0, le=90, description="How many of a hundred are never reached, to compare with."
+        0,
+        ge=0,
+        le=90,
+        description="How many of a hundred are never reached, to compare with: neither by it nor by "
+        "the campaigns below it, nor by mailings and journeys of any of these.",
     )
     variants: Annotated[list[Variant], Field(max_length=MOST_VARIANTS)] = Field(
         default_factory=list, description="What the others are split over; none or two at least."
@@ -227,7 +231,8 @@ class CampaignAudience(Shape):
     reasons: list[ReasonCount] = Field(
         description="Each person once: `suppressed_segment` (they or their company are in a segment "
         "of the kind `suppression`), `excluded_segment`, "
-        "`no_address`, `address_unusable`, `no_consent`. Suppressed addresses, guards and quiet "
+        "`held_out_above` (by a campaign that it is below), `no_address`, `address_unusable`, "
+        "`no_consent`. Suppressed addresses, guards and quiet "
         "hours are heeded as each is sent."
     )
 

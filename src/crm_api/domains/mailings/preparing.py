@@ -131,10 +131,10 @@ class Preparing:
         left: list[tuple[Picked, Answer]] = []
         for (one, answer), person in zip(may, people, strict=True):
             key = (one.step, str(answer.address))
-            if (
-                person in left_out
-                or (one.step, person) in had
-                or (person != one.contact_id and not await self.claims.move_to(one, person))
+            if person in left_out:
+                refusals.append(Refusal(one.id, "suppressed", [left_out[person]]))
+            elif (one.step, person) in had or (
+                person != one.contact_id and not await self.claims.move_to(one, person)
             ):
                 refusals.append(Refusal(one.id, "suppressed", ["merged"]))
             elif key in known:
