@@ -66,6 +66,8 @@ class Answer:
     """Whether somebody may be reached, and whatever stands against it."""
 
     record_id: UUID | None = None
+    person_id: UUID | None = None
+    """One of those whom the address is of, where these are several."""
     address: str | None = None
     reasons: list[str] = field(default_factory=list[str])
     guards: Found = field(default_factory=Found)
@@ -245,6 +247,7 @@ class Gate:
         question, answer, people = self._questions[place], self._answers[place], self._people[place]
         answer.address = self._given[place]
         answer.record_id = people[0] if len(people) == 1 else None
+        answer.person_id = people[0] if people else None
         rows = [self._rows[id] for id in people if id in self._rows]
         if not rows:
             self._refuse(place, "unknown_person")

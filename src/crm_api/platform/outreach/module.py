@@ -64,6 +64,7 @@ def outreach_module(
 
     def faces() -> Faces:
         from crm_api.platform.outreach.graphql import MUTATIONS, QUERIES
+        from crm_api.platform.outreach.public_rest import public
         from crm_api.platform.outreach.rest import (
             consents,
             gate,
@@ -74,7 +75,7 @@ def outreach_module(
         )
 
         return Faces(
-            routers=[texts, consents, suppressions, rules, gate, guards],
+            routers=[texts, consents, suppressions, rules, gate, guards, public],
             queries=QUERIES,
             mutations=MUTATIONS,
         )
