@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "20270317_recycled_leads"
-down_revision = "20270314_lists_that_count"
+down_revision = "20270315_who_is_reached"
 branch_labels = None
 depends_on = None
 

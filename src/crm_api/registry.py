@@ -42,6 +42,7 @@ from crm_api.domains.report_watch.module import MODULE as REPORT_WATCH
 from crm_api.domains.reports.module import MODULE as REPORTS
 from crm_api.domains.reports.module import report_on
 from crm_api.domains.scheduling.module import MODULE as SCHEDULING
+from crm_api.domains.segments.barring import suppressed
 from crm_api.domains.segments.keeping import move_behaviour
 from crm_api.domains.segments.module import MODULE as SEGMENTS
 from crm_api.domains.sequences.module import MODULE as SEQUENCES
@@ -147,7 +148,7 @@ UserService.assign, UserService.forget = staticmethod(assign_roles), staticmetho
 UserService.spend = staticmethod(spend_reset)
 ACCOUNTS = accounts_module(UserService)
 OUTREACH = outreach_module(
-    (s for module in DOMAINS for s in module.services), open_at, approved_among
+    (s for module in DOMAINS for s in module.services), open_at, approved_among, suppressed
 )
 APPROVALS = approvals_module(
     (service for module in DOMAINS for service in module.services),

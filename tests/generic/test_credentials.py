@@ -298,6 +298,7 @@ async def test_only_these_routes_need_no_credential(app):
         "/public/mailings/clicks/{token}",
         "/public/mailings/opens/{token}",
         "/public/mailings/unsubscribe/{token}",
+        "/public/outreach/unsubscribe/{token}",
         "/public/resource-feeds/{token}.ics",
         "/public/quotes/{token}",
         "/public/quotes/{token}/accept",

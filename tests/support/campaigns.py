@@ -15,9 +15,9 @@ async def person(client, agreed=True, **more):
     return made["id"]
 
 
-async def segment(client, *ids, kind="static"):
+async def segment(client, *ids, kind="static", **more):
     """The id of a segment of these."""
-    made = await client.made("segments", {"name": uuid4().hex, "kind": kind})
+    made = await client.made("segments", {"name": uuid4().hex, "kind": kind, **more})
     answer = await client.post(f"/v1/segments/{made['id']}/members", json={"add": list(ids)})
     assert answer.status_code == 200, answer.text
     assert answer.json()["added"] == len(ids), answer.text

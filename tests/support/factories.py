@@ -1719,13 +1719,14 @@ async def _least_journey(api: Api) -> Body:
 
 async def _varied_journeys(api: Api) -> list[Body]:
     least = await _least_journey(api)
+    above = (await api.made("campaigns", {"name": "Spring"}))["id"]
     end = {"id": "end", "type": "exit"}
     return [
         {**least, "description": "An example.", "nodes": [end], "tags": ["a"]},
         {**least, "name": "welcome", "re_entry": {"mode": "after", "days": 30}},
         {**least, "name": "Добро", "entry": {"type": "event", "event": "signed_up"}},
         {**least, "name": "Ämter", "goal": {"lifecycle": {"eq": "customer"}}},
-        {**least, "name": "Zebra", "exits": {"unsubscribed_from": "news"}},
+        {**least, "name": "Zebra", "exits": {"unsubscribed_from": "news"}, "campaign_id": above},
         {**least, "name": "Zebra", "nodes": [end]},
     ]
 

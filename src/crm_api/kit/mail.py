@@ -55,11 +55,18 @@ class Letter:
     """What goes with it."""
 
 
+class Unsure(Unavailable):
+    """The mail server was lost while it had the letter: it has taken it, or has not."""
+
+
 class Mailer(Protocol):
     """A way out."""
 
     async def send(self, letter: Letter) -> bool:
-        """Hand a letter on; False where there is no way. Raises `Unavailable` to try again."""
+        """Hand a letter on; False where there is no way.
+
+        Raises `Unavailable` to try again, `Unsure` where it may have left already.
+        """
         ...
 
 
@@ -120,7 +127,8 @@ class SmtpMailer:
             raise _refused(error.code) from None
         except (aiosmtplib.SMTPException, OSError) as error:
             message = f"The mail server cannot be asked: {type(error).__name__}."
-            raise Unavailable(message, code="mail_unavailable") from None
+            is_there = not isinstance(error, aiosmtplib.SMTPConnectError)
+            raise (Unsure if is_there else Unavailable)(message, code="mail_unavailable") from None
         return True
 
 

@@ -39,35 +39,55 @@ async def test_everybody_is_reached_or_excluded_for_a_reason(client):
     good, excluded, suppressed = [await person(client) for _ in range(3)]
     silent = await person(client, agreed=False)
     nowhere = await person(client, emails=[])
-    listed = await segment(client, good, excluded, suppressed, silent, nowhere)
+    company = (await client.made("companies", {"name": "Rival"}))["id"]
+    employed = await person(client, company_id=company)
+    listed = await segment(client, good, excluded, suppressed, silent, nowhere, employed)
     await segment(client, suppressed, kind="suppression")
+    await segment(client, company, kind="suppression", target="company")
     out = await segment(client, excluded)
     id = await campaign(client, listed, exclude_segment_ids=[out])
+    answer = await client.get(f"/v1/campaigns/{id}/audience")
+    assert problem(answer, 409)["code"] == "not_launched"
     told = await done(client, id, "audience/preview")
     assert told["reached"] == 1
     assert {one["reason"]: one["count"] for one in told["reasons"]} == {
         "excluded_segment": 1,
         "no_address": 1,
         "no_consent": 1,
-        "suppressed": 1,
+        "suppressed_segment": 2,
     }
     launched = await done(client, id, "launch")
     assert (launched["status"], launched["member_count"], launched["excluded_count"]) == (
         "running",
         1,
-        4,
+        5,
     )
     assert {one["contact_id"]: one["excluded_reason"] for one in await members(client, id)} == {
         good: None,
         excluded: "excluded_segment",
-        suppressed: "suppressed",
+        suppressed: "suppressed_segment",
+        employed: "suppressed_segment",
         silent: "no_consent",
         nowhere: "no_address",
     }
     assert [m["contact_id"] for m in await members(client, id, is_excluded=False)] == [good]
+    frozen = await client.read(f"campaigns/{id}/audience")
+    assert frozen == {**told, "refused": []}
+    results = await client.read(f"campaigns/{id}/results")
+    assert results["exclusions"] == told["reasons"]
+    # What is decided since changes nothing of what was frozen.
+    await segment(client, good, kind="suppression")
+    assert await client.read(f"campaigns/{id}/audience") == frozen
+    query = """query($id: UUID!) {
+        frozenCampaignAudience(id: $id) { excluded reasons { reason count } refused { reason } }
+        campaignResults(id: $id) { exclusions { reason count } }
+    }"""
+    data = await client.data(query, id=id)
+    assert data["frozenCampaignAudience"]["reasons"] == told["reasons"]
+    assert data["campaignResults"]["exclusions"] == told["reasons"]
     query = "query($id: UUID!) { campaignMembers(id: $id) { data { contactId } } }"
     data = await client.data(query, id=id)
-    assert len(data["campaignMembers"]["data"]) == 5
+    assert len(data["campaignMembers"]["data"]) == 6
 
 
 async def test_consents_of_an_audience_are_those_that_filters_tell(client):
@@ -178,12 +198,12 @@ async def test_conversions_are_counted_by_variant_and_of_the_holdout(client):
     await track(client, *({**at, "contact_id": one} for one in who))
     await track(client, {**before, "contact_id": arms["A"][7]})
     told = await done(client, id, "evaluate", event="bought", lift=0.2)
-    assert [(a["key"], a["conversions"], a["number"]) for a in told["arms"]] == [
+    assert [(a["key"], a["reached_conversions"], a["reached"]) for a in told["arms"]] == [
         ("A", 2, 8),
         ("B", 6, 8),
     ]
     (compared,) = told["comparisons"]
     # z = 0.5 / sqrt(0.5 * 0.5 * 2 / 8) = 2; its two-sided p is 0.0455.
     assert (round(compared["z"], 6), round(compared["p"], 4)) == (2.0, 0.0455)
-    assert (told["holdout"]["conversions"], told["holdout"]["uplift"]) == (1, 0.25)
-    assert (told["sample_ratio_p"], told["verdict"]) == (1.0, "insufficient_data")
+    assert (told["holdout"]["frozen_conversions"], told["holdout"]["uplift"]) == (1, 0.25)
+    assert (told["frozen_sample_ratio_p"], told["verdict"]) == (1.0, "insufficient_data")

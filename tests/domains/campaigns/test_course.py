@@ -282,7 +282,7 @@ async def test_deals_won_and_meetings_held_are_conversions(client):
     until = (now + timedelta(minutes=5)).isoformat()
     for conversion in ("deal_won", "meeting_held"):
         told = await done(client, id, "evaluate", conversion=conversion, until=until)
-        assert [(a["key"], a["conversions"]) for a in told["arms"]] == [("A", 1), ("B", 0)]
+        assert [(a["key"], a["reached_conversions"]) for a in told["arms"]] == [("A", 1), ("B", 0)]
     answer = await client.post(f"/v1/campaigns/{id}/evaluate", json={"conversion": "event"})
     problem(answer, 422)
 
@@ -309,12 +309,15 @@ async def test_conversions_are_of_whoever_was_merged_since_and_of_what_is_seen(c
     for conversion, number in (("deal_won", 2), ("meeting_held", 1), ("event", 1)):
         what = {"conversion": conversion, "event": "paid" if conversion == "event" else None}
         told = await done(client, id, "evaluate", until=until, **what)
-        assert [(a["key"], a["conversions"]) for a in told["arms"]] == [("A", number), ("B", 0)]
+        assert [(a["key"], a["reached_conversions"]) for a in told["arms"]] == [
+            ("A", number),
+            ("B", 0),
+        ]
     own = dict.fromkeys(("read", "create", "update", "delete"), "own")
     levels = {"*": {"read": "all"}, "deals": own}
     one = await member(client, await custom_role(client, levels=levels))
     told = await done(one.api, id, "evaluate", conversion="deal_won", until=until)
-    assert [(a["key"], a["conversions"]) for a in told["arms"]] == [("A", 0), ("B", 0)]
+    assert [(a["key"], a["reached_conversions"]) for a in told["arms"]] == [("A", 0), ("B", 0)]
 
 
 @pytest.mark.parametrize(("usual", "allowed"), [("5s", "25s"), ("1min", "1min"), ("0", "0")])

@@ -133,7 +133,7 @@ async def test_conversions_are_counted_once_by_the_arm_that_is_left(client):
     deal = await client.made("deals", {"name": "Office", "contact_id": kept})
     assert (await client.post(f"/v1/deals/{deal['id']}/win", json={})).status_code == 200
     told = await done(client, id, "evaluate", conversion="deal_won")
-    arms = [(one["key"], one["number"], one["conversions"]) for one in told["arms"]]
+    arms = [(one["key"], one["frozen"], one["frozen_conversions"]) for one in told["arms"]]
     assert arms == [("A", 2, 1), ("B", 1, 0)]
 
 
@@ -185,7 +185,7 @@ async def test_a_launch_waits_for_a_merge_that_is_not_committed(client, app, org
     assert await audience(client, id) == {winner: "reached"}
 
 
-HELD, BARRED = "holdout", "suppressed"
+HELD, BARRED = "holdout", "suppressed_segment"
 ORDER = (BARRED, HELD, "reached", "no_consent", "address_unusable", "no_address")
 
 

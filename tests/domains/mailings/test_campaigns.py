@@ -98,6 +98,9 @@ async def test_members_tell_what_became_of_their_mails(client, anonymous, worker
     assert members[german["id"]]["sent_at"] <= members[german["id"]]["unsubscribed_at"]
     assert members[english["id"]]["opened_at"] is None
     assert arrived(settings.mail_outbox, barred["address"]) == []
+    audience = await client.read(f"campaigns/{campaign['id']}/audience")
+    assert audience["reasons"] == [{"reason": "no_consent", "count": 1}]
+    assert audience["refused"] == [{"reason": "suppressed", "count": 1}]
     query = "query ($id: UUID!) { campaignMembers(id: $id) { data { contactId status reasons } } }"
     told = (await client.data(query, id=campaign["id"]))["campaignMembers"]["data"]
     assert {one["contactId"]: one["status"] for one in told} == {

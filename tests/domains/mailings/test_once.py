@@ -100,7 +100,7 @@ async def claimed(database, org, made, most=100):
     async with unit_of_work(system(database, org.id)) as tx:
         claims = Claims(tx)
         picked = await claims.pick(made["id"], most, None)
-        await claims.take([(one.id, f"{one.id}@example.org") for one in picked])
+        await claims.take([(one.id, f"{one.id}@example.org", None) for one in picked])
     return [Held(org.id, one.id, claims.token) for one in picked]
 
 

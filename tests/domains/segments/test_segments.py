@@ -176,7 +176,7 @@ async def test_static_ones_take_nobody_who_is_suppressed(client, worker):
     answer = await client.post("/v1/segments", json={"name": "S"})
     assert problem(answer, 422)["errors"][0]["code"] == "needs_filter"
     problem(await client.post(f"/v1/segments/{made['id']}/refresh"), 409, "filled_by_hand")
-    # The gate of outreach heeds it by a guard.
+    # Filters name it as any other.
     rule = {"name": "Never", "filter": {"segment": bad["id"]}}
     await client.made("guard-rules", rule)
     assert await matching(client, {"not": {"segment": bad["id"]}}) == ["A"]

@@ -1,6 +1,7 @@
 """Runs: what begins them, what their steps do, and what the log says of it."""
 
 import asyncio
+import re
 from uuid import UUID
 
 import pytest
@@ -195,7 +196,7 @@ async def test_members_are_told(client, rules, settings):
     assert await inbox(keeper.api, 0) == []
 
 
-async def test_people_are_written_to_if_the_gate_allows(client, rules, settings):
+async def test_people_are_written_to_if_the_gate_allows(client, anonymous, rules, settings):
     id = await rules.active(
         {"action": "mail", "purpose": "newsletter", "subject": "Hello {{ record.first_name }}",
          "text": "Welcome."},
@@ -219,6 +220,22 @@ async def test_people_are_written_to_if_the_gate_allows(client, rules, settings)
     letters = [path.read_text() for path in settings.mail_outbox.glob("*.eml")]
     (letter,) = [letter for letter in letters if f"To: {address}" in letter]
     assert "Subject: Hello Ada" in letter
+    # What they agreed to they take back by one click (RFC 8058).
+    assert "List-Unsubscribe-Post: List-Unsubscribe=One-Click" in letter
+    link = re.search(r"List-Unsubscribe: <(\S+)>", letter)
+    assert link is not None
+    assert letter.count(link[1]) == 2
+    path = "/public/" + link[1].partition("/public/")[2]
+    for wrong in (path.replace("newsletter", "offers"), path.replace("optout_", "optout_x")):
+        assert (await anonymous.post(wrong)).status_code in {404, 422}
+    assert (await anonymous.get(path)).status_code == 200
+    asked = {"channel": "email", "purpose": "newsletter", "record_id": person["id"]}
+    body = {"items": [asked]}
+    answer = await client.post("/v1/outreach/check", json=body)
+    assert answer.json()["data"][0]["allowed"]
+    assert (await anonymous.post(path)).status_code == 200
+    answer = await client.post("/v1/outreach/check", json=body)
+    assert answer.json()["data"][0]["reasons"] == ["withdrawn"]
 
 
 async def test_endpoints_are_told(client, rules):

@@ -12,11 +12,9 @@ from crm_api.domains.attribution.gathering import Ground
 from crm_api.domains.contacts.repository import CONTACTS
 from crm_api.domains.deals.repository import DEALS
 from crm_api.domains.leads.repository import LEADS
-from crm_api.domains.segments.asking import asked
+from crm_api.domains.segments.asking import asked, whom_is_seen
 from crm_api.kit.db.tx import Tx
-from crm_api.kit.query.filters import Filter, parse
-from crm_api.kit.query.listing import Listing
-from crm_api.kit.query.visibility import ALL, sight_of
+from crm_api.kit.query.filters import parse
 from crm_api.kit.report_words import MOST_BEHIND
 
 # What a campaign was called where a touch came from counts as soon as one is called so.
@@ -43,6 +41,13 @@ _MEMBERS = """
         WHERE m.organization_id = $1 AND {seen}
         GROUP BY GROUPING SETS ((u.above, m.contact_id), (m.contact_id))) m
     GROUP BY above
+"""
+_EXCLUDED = """
+    SELECT reason, count(*)::int AS count FROM (
+        SELECT DISTINCT m.contact_id, m.excluded_reason AS reason FROM campaign_members m
+        WHERE m.organization_id = $1 AND m.campaign_id = ANY($2)
+            AND m.excluded_reason IS NOT NULL AND {seen}) each
+    GROUP BY reason ORDER BY reason
 """
 _DOING = """
     bool_or(kind = 'sent') AS sent, bool_or(kind = 'opened') AS opened,
@@ -156,6 +161,14 @@ class Counting:
         rows = await self.tx.fetch(_MEMBERS.format(seen=seen), *own, *values)
         return {row["above"]: dict(row) for row in rows}
 
+    async def excluded(self) -> list[dict[str, Any]]:
+        """How many were excluded for each reason from all of them, each person once for it."""
+        seen, values = self._seen("m.contact_id", 2)
+        own = (self.tx.organization_id, self.ids)
+        return [
+            dict(row) for row in await self.tx.fetch(_EXCLUDED.format(seen=seen), *own, *values)
+        ]
+
     async def did(self) -> dict[UUID | None, Mapping[str, int]]:
         """How many people were touched how by them and those below; None for all of them."""
         seen, values = self._seen("m.person_id", 8, "OR m.person_kind = 'lead'")
@@ -166,7 +179,7 @@ class Counting:
     async def leads(self) -> "Led":
         """How many leads they brought."""
         self.tx.actor.require(f"{LEADS.area}:read")
-        seen, values = self._among("m.person_id", 9, LEADS)
+        seen, values = whom_is_seen(self.tx, LEADS, "m.person_id", 9)
         own = (*self._given(), *map(list, self._above), self._zone)
         rows = await self.tx.fetch(_LED_BY.format(seen=seen), *own, *values)
         by_month = {row["month"]: row["number"] for row in rows if row["is_month"]}
@@ -174,7 +187,7 @@ class Counting:
 
     async def led(self, ids: Sequence[UUID]) -> list[UUID]:
         """The leads that some of them brought; no more than can be told, and one."""
-        seen, values = self._among("m.person_id", 7, LEADS)
+        seen, values = whom_is_seen(self.tx, LEADS, "m.person_id", 7)
         rows = await self.tx.fetch(_LED.format(seen=seen), *self._given(), list(ids), *values)
         return sorted(row["person_id"] for row in rows)
 
@@ -197,13 +210,5 @@ class Counting:
 
     def _seen(self, column: str, behind: int, more: str = "") -> tuple[str, list[Any]]:
         """The condition that contacts are seen, and its values; those in the bin count as well."""
-        if sight_of(self.tx.actor, CONTACTS) == ALL:
-            return "true", []
-        return self._among(column, behind, CONTACTS, more)
-
-    def _among(
-        self, column: str, behind: int, of: Listing, more: str = ""
-    ) -> tuple[str, list[Any]]:
-        model: Any = of.model
-        sql, values = asked(self.tx, of, select(model.id), Filter(), behind=behind, named="people")
-        return f"({column} IN ({sql}) {more})", values
+        sql, values = whom_is_seen(self.tx, CONTACTS, column, behind)
+        return f"({sql} {more})", values

@@ -106,6 +106,7 @@ class Results:
             "currency": ground.calendar.currency,
             "lookback_days": ground.settings.lookback_days,
             "total": total,
+            "exclusions": await counting.excluded(),
             "campaigns": [_row(found, one, row) for one, row in tree.items()],
             "channels": _channels(found),
             "periods": _periods(found),

@@ -7,6 +7,7 @@ from pydantic import Field
 
 from crm_api.domains.attribution.gathering import By, Goal
 from crm_api.domains.attribution.weighing import Model
+from crm_api.domains.campaigns.schemas import ReasonCount
 from crm_api.kit.schema import AmountOut, Shape
 
 _CREDIT = "Credited ones: weights added up, with six decimals."
@@ -173,6 +174,10 @@ class CampaignResults(Shape):
     currency: str
     lookback_days: int
     total: CampaignFigures
+    exclusions: list[ReasonCount] = Field(
+        description="How many were excluded from their audiences for each reason, as these were "
+        "frozen; each person once for it."
+    )
     campaigns: list[CampaignResultRow] = Field(description="It, and each below it.")
     channels: list[AttributionRow] = Field(description="Won deals by the channels of its touches.")
     periods: list[CampaignPeriod] = Field(description="By months.")

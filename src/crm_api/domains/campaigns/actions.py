@@ -190,6 +190,11 @@ class CampaignActions:
         await self.service.get(id)
         return await Audience(self.tx).preview(await self.service.records.plan(id))
 
+    async def audience(self, id: UUID) -> dict[str, Any]:
+        """Who is in the frozen audience of one that was launched; raises `WrongState`."""
+        await self.service.get(id)
+        return await Audience(self.tx).frozen(await self.service.records.plan(id))
+
     async def clone(self, id: UUID, data: CampaignCloneInput) -> Any:
         """A draft like it, without its audience and its dates."""
         self.service.need("create")

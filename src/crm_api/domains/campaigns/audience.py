@@ -1,17 +1,19 @@
 """Who is in the audience of a campaign: found, split and frozen by one statement.
 
+Suppressions of contacts, and of companies for their people, bar them as the gate of outreach does.
 Suppressed addresses are hashes and guards count what was sent, so the gate of outreach alone can tell
 these: it is asked again by whoever sends.
 """
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, ClassVar, cast
+from uuid import UUID
 
 from sqlalchemy import Select, Uuid, column, literal_column, select, table, text
 
-from crm_api.domains.campaigns.repository import Plan
+from crm_api.domains.campaigns.repository import Plan, held_out
 from crm_api.domains.contacts.repository import CONTACTS
-from crm_api.domains.segments.asking import asked
+from crm_api.domains.segments.asking import asked, whom_is_seen
 from crm_api.kit.db.tx import Tx, at_one_moment
 from crm_api.kit.errors import WrongState
 from crm_api.kit.query.filters import parse
@@ -32,6 +34,7 @@ _UNUSABLE = (
     "jsonb_path_exists(contacts.{column}, '$[*] ? (@.primary == true && @.status != \"ok\")')"
 )
 _GRANTED = granted("members", organization="$1", purpose="$9", channel="$10", now="$8")
+_HELD_ABOVE = f"SELECT DISTINCT contact_id FROM ({held_out('$4::text::uuid')}) AS held"  # noqa: S608
 # The order of the reasons is that in which they count: each person is counted once.
 _JUDGED = """
     WITH members AS MATERIALIZED (
@@ -47,16 +50,26 @@ _JUDGED = """
         WHERE m.organization_id = $1 AND m.left_at IS NULL
             AND (m.segment_id = ANY($3) OR (s.kind = 'suppression' AND s.is_active))
         GROUP BY m.record_id),
+    barred_companies AS MATERIALIZED (
+        SELECT DISTINCT m.record_id FROM segment_members m
+        JOIN segments s ON s.organization_id = $1 AND s.id = m.segment_id
+            AND s.deleted_at IS NULL AND s.target = 'company' AND s.kind = 'suppression'
+            AND s.is_active
+        WHERE m.organization_id = $1 AND m.left_at IS NULL),
+    held_above AS MATERIALIZED ({held}),
     judged AS MATERIALIZED (
         SELECT seen.id, CASE
-            WHEN b.is_suppressed THEN 'suppressed'
+            WHEN b.is_suppressed OR c.record_id IS NOT NULL THEN 'suppressed_segment'
             WHEN b.record_id IS NOT NULL THEN 'excluded_segment'
+            WHEN h.contact_id IS NOT NULL THEN 'held_out_above'
             WHEN seen.is_absent THEN 'no_address'
             WHEN seen.is_unusable THEN 'address_unusable'
             WHEN a.record_id IS NULL THEN 'no_consent' END AS reason
         FROM seen
         LEFT JOIN agreed a ON a.record_id = seen.id
-        LEFT JOIN barred b ON b.record_id = seen.id)
+        LEFT JOIN barred b ON b.record_id = seen.id
+        LEFT JOIN barred_companies c ON c.record_id = seen.company_id
+        LEFT JOIN held_above h ON h.contact_id = seen.id)
 """
 # Ranks of hashes: by chance and always the same, and the shares are exact. Those held out come
 # first, the others by the cumulated weights of the variants. They are written in the order of the
@@ -90,6 +103,11 @@ _COUNT = """
     SELECT coalesce(reason, 'reached') AS what, count(*)::int AS number, $4::text, $5::int,
         $6::text[], $7::bigint[], $8::timestamptz FROM judged GROUP BY 1
 """
+_FROZEN = """
+    SELECT coalesce(m.excluded_reason, CASE WHEN m.is_holdout THEN 'holdout' ELSE 'reached' END)
+        AS what, count(*)::int AS number FROM campaign_members m
+    WHERE m.organization_id = $1 AND m.campaign_id = $2 AND {seen} GROUP BY 1
+"""
 # Longer than other statements of a request may take, and within the time of a request; what is
 # longer already, as in a worker, stays.
 _PATIENT = text(
@@ -98,8 +116,14 @@ _PATIENT = text(
 )
 
 
+Refused = Callable[[Tx, UUID], Awaitable[Mapping[str, int]]]
+"""To how many of those whom the actor sees nothing of a campaign left, by reason."""
+
+
 class Audience:
     """The audience of a campaign, of those contacts whom the actor sees."""
+
+    refused: ClassVar[list[Refused]] = []
 
     def __init__(self, tx: Tx) -> None:
         self.tx = tx
@@ -112,12 +136,23 @@ class Audience:
             counts = _counts(await tx.fetch(sql, *values))
         reached = counts.pop("reached", 0)
         held = reached * current.holdout_percent // 100
-        return {
-            "reached": reached - held,
-            "holdout": held,
-            "excluded": sum(counts.values()),
-            "reasons": [{"reason": one, "count": counts[one]} for one in sorted(counts)],
-        }
+        told = {"reached": reached - held, "holdout": held}
+        return {**told, "excluded": sum(counts.values()), "reasons": _by_reason(counts)}
+
+    async def frozen(self, current: Plan) -> dict[str, Any]:
+        """How many of an audience that was frozen are reached, and why the others are not."""
+        if current.launched_at is None:
+            raise WrongState("It was not launched.", code="not_launched")
+        tx, refused = self.tx, dict[str, int]()
+        tx.actor.require(f"{CONTACTS.area}:read")
+        seen, values = whom_is_seen(tx, CONTACTS, "m.contact_id", 2)
+        own = (tx.organization_id, current.id)
+        counts = _counts(await tx.fetch(_FROZEN.format(seen=seen), *own, *values))
+        for ask in self.refused:
+            refused |= await ask(tx, current.id)
+        told = {"reached": counts.pop("reached", 0), "holdout": counts.pop("holdout", 0)}
+        told["excluded"] = sum(counts.values())
+        return {**told, "reasons": _by_reason(counts), "refused": _by_reason(refused)}
 
     async def freeze(self, current: Plan) -> dict[str, int]:
         """Write down who is in it, of a campaign that is locked; what the record says of it."""
@@ -149,13 +184,14 @@ class Audience:
             tx, CONTACTS, selected, everybody, behind=_OWN, named=("audience", *points)
         )
         statement = _JUDGED.replace("{seen}", seen).replace("{granted}", _GRANTED)
+        statement = statement.replace("{held}", _HELD_ABOVE)
         return statement + then, [*_given(tx, current), *values]
 
 
 def _of_members(*points: str) -> Select[*tuple[Any, ...]]:
     """The members of what is included; nobody else is looked at."""
     id, among = CONTACTS.model.id, table("members", column("record_id", Uuid()))
-    shown: list[Any] = [id, *map(literal_column, points)]
+    shown: list[Any] = [id, cast("Any", CONTACTS.model).company_id, *map(literal_column, points)]
     return select(*shown).where(id.in_(select(among.c.record_id)))
 
 
@@ -170,6 +206,10 @@ def _points(channel: str) -> tuple[str, str]:
 
 def _counts(rows: Sequence[Any]) -> dict[str, int]:
     return {row["what"]: row["number"] for row in rows}
+
+
+def _by_reason(counts: Mapping[str, int]) -> list[dict[str, Any]]:
+    return [{"reason": one, "count": counts[one]} for one in sorted(counts)]
 
 
 def _given(tx: Tx, current: Plan) -> list[Any]:

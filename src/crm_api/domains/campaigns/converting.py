@@ -1,9 +1,12 @@
-"""What counts as a conversion of a member: a tracked event, a deal won, a meeting held."""
+"""What counts as a conversion of a member: an event, a deal won, a meeting held, a mail opened.
 
-from collections.abc import Mapping
+What is sent by campaigns, and what becomes of that, is told by those who send it.
+"""
+
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from sqlalchemy import select
 
@@ -35,13 +38,50 @@ _WON = """
 _MET = """
     WITH d AS MATERIALIZED ({seen}) SELECT DISTINCT contact_id AS id FROM d
 """
+# Whoever got another variant than theirs, such as the one that won, was not reached with theirs.
 _CONVERSIONS = """
-    WITH did AS MATERIALIZED ({did})
-    SELECT m.is_holdout, m.variant, count(*)::int AS number, count(did.id)::int AS conversions
-    FROM campaign_members m LEFT JOIN did ON did.id = m.contact_id
+    WITH did AS MATERIALIZED ({did}), sent AS MATERIALIZED ({sent}),
+    known AS MATERIALIZED (SELECT {is_told} AS is_told)
+    SELECT m.is_holdout, m.variant, known.is_told, count(*)::int AS frozen,
+        count(did.id)::int AS frozen_conversions, count(sent.id)::int AS reached,
+        count(did.id) FILTER (WHERE sent.id IS NOT NULL)::int AS conversions
+    FROM campaign_members m CROSS JOIN known LEFT JOIN did ON did.id = m.contact_id
+    LEFT JOIN sent ON sent.id = m.contact_id AND sent.variant IS NOT DISTINCT FROM m.variant
     WHERE m.organization_id = $1 AND m.campaign_id = $2 AND m.excluded_reason IS NULL
-    GROUP BY 1, 2
+    GROUP BY 1, 2, 3
 """
+
+
+class Sending:
+    """What is known of what was sent by campaigns, as whoever sends it tells."""
+
+    is_told: ClassVar[str] = "false"
+    """Whether it is known who was sent anything of the campaign `$2`."""
+    sent: ClassVar[str] = "SELECT NULL::uuid AS id, NULL::text AS variant WHERE false"
+    """Each contact, as whom they are now, and the variant that they were sent up to `{until}`."""
+
+
+@dataclass(frozen=True)
+class Arm:
+    """Those who were to get a variant, or nothing, each as conversions and number."""
+
+    reached: tuple[int, int] = (0, 0)
+    """Who was really sent it; where nobody tells that, all of them."""
+    frozen: tuple[int, int] = (0, 0)
+    """All of the frozen audience."""
+
+
+@dataclass(frozen=True)
+class Conversions:
+    """Those of an audience, by variant, and of the hold-out."""
+
+    arms: Mapping[str, Arm]
+    is_told: bool
+    """Whether it is known who was really sent anything."""
+
+    def of(self, keys: Iterable[str]) -> dict[str, Arm]:
+        """The arms of some variants, in their order."""
+        return {key: self.arms.get(key, Arm()) for key in keys}
 
 
 @dataclass(frozen=True)
@@ -49,8 +89,8 @@ class Kind:
     """How those who converted are found."""
 
     did: str
-    """The ids of contacts: of events between `$3` and `$4`, by their name `$5`; of records by
-    `{seen}`, which are those that count."""
+    """The ids of contacts: of events between `$3` and `$4`, by their name `$5`, or of mails of the
+    campaign `$2`; of records by `{seen}`, which are those that count."""
     area: str
     listing: Listing | None = None
     at: str = ""
@@ -59,7 +99,7 @@ class Kind:
     """The filter of those that count."""
 
 
-KINDS: Mapping[Conversion, Kind] = {
+KINDS: dict[Conversion, Kind] = {
     "event": Kind(_EVENT, BEHAVIOUR_AREA),
     "deal_won": Kind(_WON, DEALS.area, DEALS, "closed_at", {"status": "won"}),
     "meeting_held": Kind(
@@ -79,9 +119,7 @@ def need_conversions(tx: Tx, what: Converted) -> None:
             raise Forbidden("What counts as a conversion is hidden from you.", code="hidden_field")
 
 
-async def conversions(
-    tx: Tx, current: Plan, what: Converted, until: datetime
-) -> dict[str, tuple[int, int]]:
+async def conversions(tx: Tx, current: Plan, what: Converted, until: datetime) -> Conversions:
     """How many converted since the launch, by variant; `all` where there are none.
 
     Of the deals and meetings that the actor sees.
@@ -96,12 +134,18 @@ async def conversions(
         chosen = select(model.id, model.contact_id)
         seen, values = asked(*(tx, kind.listing, chosen, filter), behind=_OWN, named="conversions")
         did = did.replace("{seen}", seen)
-    statement = _CONVERSIONS.replace("{did}", did)
-    rows = await tx.fetch(statement, tx.organization_id, current.id, *values)
-    return {
-        HOLDOUT if row["is_holdout"] else row["variant"] or ALL: (
-            row["conversions"],
-            row["number"],
-        )
-        for row in rows
-    }
+    sent = Sending.sent.replace("{until}", f"${_OWN + len(values) + 1}")
+    statement = (
+        _CONVERSIONS.replace("{did}", did)
+        .replace("{sent}", sent)
+        .replace("{is_told}", Sending.is_told)
+    )
+    own = (tx.organization_id, current.id)
+    rows = await tx.fetch(statement, *own, *values, until)
+    arms: dict[str, Arm] = {}
+    for row in rows:
+        frozen = (row["frozen_conversions"], row["frozen"])
+        reached = (row["conversions"], row["reached"]) if row["is_told"] else frozen
+        key = HOLDOUT if row["is_holdout"] else row["variant"] or ALL
+        arms[key] = Arm(reached, frozen)
+    return Conversions(arms, any(row["is_told"] for row in rows))

@@ -2,7 +2,9 @@
 
 The rule looks once a day, a number of times that is fixed at launch. Looking often finds
 differences that are none, so each look has its part of the level (Bonferroni), and the variants
-that are compared in a look share that (Holm).
+that are compared in a look share that (Holm). What it looks at are those who were really sent
+something, where that is known. What leaves after a decision with `winner_for_rest` leaves as the
+variant that won: senders ask for it (`Campaigns.winner`) as they claim.
 """
 
 from collections.abc import Mapping
@@ -39,7 +41,7 @@ def verdict(
     *,
     is_last: bool,
 ) -> dict[str, Any] | None:
-    """What a look decides, by conversions and numbers of each variant; None to look again."""
+    """What a look decides, by conversions and numbers of those reached; None to look again."""
     first, *others = arms
     ratio = sample_ratio([arms[key][1] for key in arms], [weights[key] for key in arms])
     tests = compared(arms, first, others)
@@ -87,12 +89,13 @@ async def look(tx: Tx, id: UUID, number: int) -> bool:
     need_conversions(tx, rule)
     weights = {one["key"]: one["weight"] for one in plan.variants}
     found = await conversions(tx, plan, rule, tx.now)
-    arms = {key: found.get(key, (0, 0)) for key in weights}
+    arms = {key: one.reached for key, one in found.of(weights).items()}
     decided = verdict(rule, weights, arms, is_last=number + 1 >= looks(rule))
     if decided is None:
         await enqueue_later(tx, DecideExperiment(id, number + 1), _DAY)
         return False
-    await _decide(service, current, {**decided, "note": None}, by=None)
+    made = {**decided, "note": None, "winner_for_rest": rule.winner_for_rest}
+    await _decide(service, current, made, by=None)
     return True
 
 
@@ -107,7 +110,8 @@ async def decide(tx: Tx, id: UUID, data: DecisionInput, expected: int | None) ->
         raise WrongState("It was not launched.", code="not_launched")
     if data.variant not in {one["key"] for one in current.variants}:
         raise Invalid.at("/variant", "unknown_variant", "There is no such variant.")
-    made = {"variant": data.variant, "reason": "manual", "statistics": None, "note": data.note}
+    how = {"reason": "manual", "statistics": None}
+    made = {**how, **data.model_dump(include={"variant", "note", "winner_for_rest"})}
     by = None if tx.actor.id is None else str(tx.actor.id)
     return await service.told(await _decide(service, current, made, by=by))
 

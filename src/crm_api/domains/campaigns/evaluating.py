@@ -5,9 +5,16 @@ from typing import Any
 from uuid import UUID
 
 from crm_api.domains.campaigns.arithmetic import MISMATCH, needed, sample_ratio
-from crm_api.domains.campaigns.converting import ALL, HOLDOUT, conversions, need_conversions
+from crm_api.domains.campaigns.converting import (
+    ALL,
+    HOLDOUT,
+    Arm,
+    Conversions,
+    conversions,
+    need_conversions,
+)
 from crm_api.domains.campaigns.repository import Plan
-from crm_api.domains.campaigns.schemas import EvaluationInput
+from crm_api.domains.campaigns.schemas import OF_MAILS, EvaluationInput
 from crm_api.domains.campaigns.service import CampaignService
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import WrongState
@@ -26,41 +33,51 @@ async def evaluate(tx: Tx, id: UUID, data: EvaluationInput) -> dict[str, Any]:
     return weighed(current, data, await conversions(tx, current, data, data.until or tx.now))
 
 
-def weighed(
-    current: Plan, data: EvaluationInput, found: Mapping[str, tuple[int, int]]
-) -> dict[str, Any]:
+def weighed(current: Plan, data: EvaluationInput, found: Conversions) -> dict[str, Any]:
     """What the numbers of an experiment mean."""
     weights = {one["key"]: one["weight"] for one in current.variants} or {ALL: 1}
-    arms = {key: found.get(key, (0, 0)) for key in weights}
-    ratio = sample_ratio([arms[key][1] for key in arms], list(weights.values()))
+    arms, shares = found.of(weights), list(weights.values())
+    reached = {key: one.reached for key, one in arms.items()}
+    frozen = {key: one.frozen for key, one in arms.items()}
+    ratio = _ratio(reached, shares)
     first, *others = arms
-    tests = compared(arms, first, others)
-    base = arms[first][0] / max(arms[first][1], 1)
+    tests = compared(reached, first, others)
+    base = reached[first][0] / max(reached[first][1], 1)
     # A share cannot be more than all: without room for the lift nothing can be told.
     fits = 0 < base + data.lift < 1
     least = needed(base, data.lift) if fits else None
+    held = None if data.conversion in OF_MAILS else found.arms.get(HOLDOUT)
     return {
         "conversion": data.conversion,
         "event": data.event,
-        "arms": [_arm(key, arms[key]) for key in arms],
+        "reached_by": "sends" if found.is_told else "audience",
+        "arms": [_arm(key, one) for key, one in arms.items()],
         "comparisons": tests,
-        "holdout": _uplift(arms, found.get(HOLDOUT)),
+        "holdout": None if held is None else _uplift(frozen, held.frozen),
         "sample_ratio_p": ratio,
+        "frozen_sample_ratio_p": _ratio(frozen, shares),
         "needed_per_arm": least,
-        "verdict": _verdict(arms, tests, ratio, least),
+        "verdict": _verdict(reached, tests, ratio, least),
     }
 
 
-def _arm(key: str, had: tuple[int, int]) -> dict[str, Any]:
-    low, high = wilson(*had)
-    rate = had[0] / had[1] if had[1] else None
+def _ratio(arms: Mapping[str, tuple[int, int]], shares: Sequence[int]) -> float:
+    return sample_ratio([number for _, number in arms.values()], shares)
+
+
+def _arm(key: str, one: Arm) -> dict[str, Any]:
+    low, high = wilson(*one.reached)
+    (had, of), (frozen_had, of_frozen) = one.reached, one.frozen
     return {
         "key": key,
-        "number": had[1],
-        "conversions": had[0],
-        "rate": rate,
+        "reached": of,
+        "reached_conversions": had,
+        "reached_rate": had / of if of else None,
         "low": low,
         "high": high,
+        "frozen": of_frozen,
+        "frozen_conversions": frozen_had,
+        "frozen_rate": frozen_had / of_frozen if of_frozen else None,
     }
 
 
@@ -76,16 +93,18 @@ def compared(
     ]
 
 
-def _uplift(
-    arms: Mapping[str, tuple[int, int]], held: tuple[int, int] | None
-) -> dict[str, Any] | None:
-    if held is None:
-        return None
+def _uplift(arms: Mapping[str, tuple[int, int]], held: tuple[int, int]) -> dict[str, Any]:
+    """All who were to be reached against the hold-out, both as they were frozen.
+
+    In the hold-out are those as well whom nothing would have reached.
+    """
     whole = (sum(one[0] for one in arms.values()), sum(one[1] for one in arms.values()))
     z, p = two_proportions(whole, held)
+    low, high = wilson(*held)
     rate = held[0] / held[1]
     uplift = whole[0] / whole[1] - rate if whole[1] else None
-    return {**_arm(HOLDOUT, held), "uplift": uplift, "z": z, "p": p}
+    told = {"frozen": held[1], "frozen_conversions": held[0], "frozen_rate": rate}
+    return {"key": HOLDOUT, **told, "low": low, "high": high, "uplift": uplift, "z": z, "p": p}
 
 
 def _verdict(

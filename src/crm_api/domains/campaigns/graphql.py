@@ -31,6 +31,11 @@ class CampaignAudience:
     """Who would be reached, of those whom the actor sees."""
 
 
+@type_from(schemas.FrozenAudience)
+class FrozenAudience:
+    """Who is in a frozen audience, of those whom the actor sees."""
+
+
 @type_from(schemas.CampaignMemberPage)
 class CampaignMemberPage:
     """Some of a frozen audience."""
@@ -62,6 +67,11 @@ class CampaignActionQuery:
     async def campaign_audience(self, info: GraphInfo, id: UUID) -> CampaignAudience:
         """Who would be reached, and what stands against the others."""
         return cast("Any", await CampaignActions(info.context.tx).preview(id))
+
+    @strawberry.field
+    async def frozen_campaign_audience(self, info: GraphInfo, id: UUID) -> FrozenAudience:
+        """Who is reached by what was launched, and by reason who is not."""
+        return cast("Any", await CampaignActions(info.context.tx).audience(id))
 
     @strawberry.field
     async def campaign_members(

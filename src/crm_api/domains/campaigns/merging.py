@@ -35,7 +35,7 @@ _BECAME = """
     WHERE NOT EXISTS (SELECT FROM record_redirects r
         WHERE r.organization_id = $1 AND r.record_id = p.id)
 """
-BARRED = frozenset({"suppressed", "excluded_segment"})
+BARRED = frozenset({"suppressed_segment", "excluded_segment", "held_out_above"})
 """What was decided about a person, whichever of their records it was decided of. The other reasons
 are what a record lacked, which the one that is left may have: the gate asks for it again."""
 _LACKED = ("no_consent", "address_unusable", "no_address")

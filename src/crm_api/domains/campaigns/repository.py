@@ -19,6 +19,17 @@ _PLAN = """
         variants, stop_rule, launched_at
     FROM campaigns WHERE organization_id = $1 AND id = $2 AND deleted_at IS NULL
 """
+_ABOVE = """
+    WITH RECURSIVE line (id) AS (
+        SELECT k.parent_id FROM campaigns k WHERE k.organization_id = $1 AND k.id = {campaign}
+        UNION SELECT k.parent_id FROM line
+        JOIN campaigns k ON k.organization_id = $1 AND k.id = line.id)
+    SELECT id FROM line WHERE id IS NOT NULL
+"""
+_WINNER = """
+    SELECT decision ->> 'variant' AS variant FROM campaigns WHERE organization_id = $1 AND id = $2
+        AND (decision ->> 'winner_for_rest')::boolean
+"""
 CAMPAIGNS: Listing = Listing(
     model=Campaign,
     out=CampaignOut,
@@ -63,6 +74,18 @@ _GONE = """
 """
 
 
+def held_out(campaign: str, *, itself: bool = False) -> str:
+    """The SQL of who is held out by the campaigns above one, and by itself: their `contact_id`.
+
+    `campaign` is the SQL of its id.
+    """
+    also = f" OR h.campaign_id = {campaign}" if itself else ""
+    return (
+        "SELECT h.contact_id FROM campaign_members h WHERE h.organization_id = $1 "  # noqa: S608
+        f"AND h.is_holdout AND (h.campaign_id IN ({_ABOVE.format(campaign=campaign)}){also})"
+    )
+
+
 class Campaigns(Repository[Campaign]):
     """The campaigns of an organization."""
 
@@ -78,6 +101,11 @@ class Campaigns(Repository[Campaign]):
         for name in ("include_segment_ids", "exclude_segment_ids", "variants", "stop_rule"):
             row[name] = None if row[name] is None else decode(row[name])
         return Plan(**row)
+
+    async def winner(self, id: UUID) -> str | None:
+        """The variant as which all leaves from now on, where an experiment has decided so."""
+        rows = await self.tx.fetch(_WINNER, self.tx.organization_id, id)
+        return rows[0]["variant"] if rows else None
 
     async def pins(self, current: Plan) -> list[dict[str, Any]]:
         """Which versions of segments an audience is made of, and how many are in each now."""

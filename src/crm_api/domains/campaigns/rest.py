@@ -20,6 +20,7 @@ from crm_api.domains.campaigns.schemas import (
     CampaignTransitions,
     DecisionInput,
     EvaluationInput,
+    FrozenAudience,
     ScheduleInput,
 )
 from crm_api.domains.campaigns.service import CampaignService
@@ -125,6 +126,17 @@ async def clone(id: Id, tx: Writing, body: CampaignCloneInput) -> Response:
 async def preview(id: Id, tx: Reading) -> Response:
     """And what stands against the others, each counted once."""
     return answers.plain(await CampaignActions(tx).preview(id))
+
+
+@campaigns.get(
+    "/{id}/audience",
+    operation_id="getCampaignAudience",
+    summary="Who is reached by what was launched",
+    responses={200: {"model": FrozenAudience}} | problems(403, 404, 409, 422),
+)
+async def frozen(id: Id, tx: Reading) -> Response:
+    """And who is not, by reason: as it was frozen, and as it would leave."""
+    return answers.plain(await CampaignActions(tx).audience(id))
 
 
 @campaigns.post(

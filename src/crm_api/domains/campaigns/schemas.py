@@ -36,7 +36,9 @@ class Variant(Schema):
     weight: int = Field(1, ge=1, le=1_000, description="Its part, against those of the others.")
 
 
-Conversion = Literal["event", "deal_won", "meeting_held"]
+Conversion = Literal["event", "deal_won", "meeting_held", "mail_opened", "mail_clicked"]
+OF_MAILS = frozenset({"mail_opened", "mail_clicked"})
+"""Conversions that only those can make who were sent something."""
 
 
 class Converted(Schema):
@@ -45,7 +47,7 @@ class Converted(Schema):
     conversion: Conversion = Field(
         "event",
         description="A tracked event, a deal of theirs that was won, a meeting with them that was "
-        "held.",
+        "held, or that they opened a mail of the campaign or clicked a link of one.",
     )
     event: EventName | None = Field(
         None, description="Of `event`: what they did since the launch.", examples=["signed_up"]
@@ -56,6 +58,12 @@ class Converted(Schema):
         if (self.conversion == "event") != (self.event is not None):
             raise ValueError("`event` is named for the conversion `event`, and for no other")
         return self
+
+
+_FOR_REST = (
+    "Whether what has not left when it is decided leaves as the variant that won, whichever it was "
+    "to be; nobody gets anything twice."
+)
 
 
 class StopRule(Converted):
@@ -69,6 +77,7 @@ class StopRule(Converted):
     alpha: float = Field(
         0.05, gt=0, lt=0.5, description="Of all looks together: each has its part of it."
     )
+    winner_for_rest: bool = Field(False, description=_FOR_REST)
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
@@ -100,7 +109,11 @@ class _CampaignFields(Create):
     )
     exclude_segment_ids: Segments = Field(default_factory=list, description="But nobody of these.")
     holdout_percent: int = Field(
-        0, ge=0, le=90, description="How many of a hundred are never reached, to compare with."
+        0,
+        ge=0,
+        le=90,
+        description="How many of a hundred are never reached, to compare with: neither by it nor by "
+        "the campaigns below it, nor by mailings and journeys of any of these.",
     )
     variants: Annotated[list[Variant], Field(max_length=MOST_VARIANTS)] = Field(
         default_factory=list, description="What the others are split over; none or two at least."
@@ -144,7 +157,8 @@ class CampaignOut(Out):
     stop_rule: dict[str, Any] | None = Field(description="As it was given.")
     decision: dict[str, Any] | None = Field(
         description="What became of the experiment: `variant`, `reason` (`significant`, "
-        "`futility`, `manual`), `statistics`, `decided_at`, `decided_by`."
+        "`futility`, `manual`), `statistics`, `winner_for_rest`, `decided_at`, "
+        "`decided_by`."
     )
     segment_pins: list[dict[str, Any]] = Field(
         description="Of the segments as the audience was frozen: `segment_id`, `version`, "
@@ -177,6 +191,7 @@ class DecisionInput(Schema):
 
     variant: Code = Field(examples=["B"])
     note: Prose | None = None
+    winner_for_rest: bool = Field(False, description=_FOR_REST)
 
 
 class CampaignTransition(Shape):
@@ -214,9 +229,24 @@ class CampaignAudience(Shape):
     holdout: int = Field(description="Left out on purpose, to compare with.")
     excluded: int
     reasons: list[ReasonCount] = Field(
-        description="Each person once: `suppressed` (in a suppression), `excluded_segment`, "
-        "`no_address`, `address_unusable`, `no_consent`. Suppressed addresses, guards and quiet "
+        description="Each person once: `suppressed_segment` (they or their company are in a segment "
+        "of the kind `suppression`), `excluded_segment`, "
+        "`held_out_above` (by a campaign that it is below), `no_address`, `address_unusable`, "
+        "`no_consent`. Suppressed addresses, guards and quiet "
         "hours are heeded as each is sent."
+    )
+
+
+class FrozenAudience(Shape):
+    """Who is in a frozen audience, of those whom the actor sees."""
+
+    reached: int = Field(description="Who is to be reached.")
+    holdout: int = Field(description="Left out on purpose, to compare with.")
+    excluded: int = Field(description="Of whom it was known as it was frozen.")
+    reasons: list[ReasonCount] = Field(description="Of the excluded, each person once.")
+    refused: list[ReasonCount] = Field(
+        description="Who was to be reached and was refused as it would leave, by what the gate of "
+        "outreach said; each person once for each reason. Empty for whoever may not read mailings."
     )
 
 
@@ -273,15 +303,21 @@ class EvaluationInput(Converted):
     )
 
 
-class CampaignArm(Shape):
-    """Those who got a variant."""
-
+class _FrozenArm(Shape):
     key: str = Field(description="The variant; `all` where there are none.")
-    number: int
-    conversions: int
-    rate: float | None
-    low: float = Field(description="Wilson's interval at 95 %.")
+    frozen: int = Field(description="Of the audience as it was frozen.")
+    frozen_conversions: int
+    frozen_rate: float | None
+    low: float = Field(description="Wilson's interval of the rate at 95 %.")
     high: float
+
+
+class CampaignArm(_FrozenArm):
+    """Those who got a variant; `low` and `high` are of `reached_rate`."""
+
+    reached: int = Field(description="Who was really sent it, as their variant; see `reached_by`.")
+    reached_conversions: int
+    reached_rate: float | None
 
 
 class ArmComparison(Shape):
@@ -294,8 +330,8 @@ class ArmComparison(Shape):
     adjusted_p: float = Field(description="For how many are compared, after Holm.")
 
 
-class HoldoutComparison(CampaignArm):
-    """All who were reached against those who were held out."""
+class HoldoutComparison(_FrozenArm):
+    """All who were to be reached against those who were held out, both as they were frozen."""
 
     uplift: float | None
     z: float
@@ -309,8 +345,17 @@ class CampaignEvaluation(Shape):
     event: str | None
     arms: list[CampaignArm]
     comparisons: list[ArmComparison]
-    holdout: HoldoutComparison | None
-    sample_ratio_p: float = Field(description="Of the chi-square test of the shares.")
+    holdout: HoldoutComparison | None = Field(
+        description="Null where nobody is held out, and of what is done with mails alone."
+    )
+    reached_by: Literal["sends", "audience"] = Field(
+        description="`audience` where no mailing tells who was sent anything: then all of it counts "
+        "as reached."
+    )
+    sample_ratio_p: float = Field(
+        description="Of the chi-square test of the shares of those who were reached."
+    )
+    frozen_sample_ratio_p: float = Field(description="The same of the audience as it was frozen.")
     needed_per_arm: int | None = Field(
         description="At 5 % and a power of 80 %; null where there is no room for the lift."
     )

@@ -5,6 +5,7 @@ from uuid import UUID
 
 import strawberry
 
+from crm_api.domains.campaigns.graphql import Campaign
 from crm_api.domains.contacts.graphql import Contact
 from crm_api.domains.journeys import schemas
 from crm_api.domains.journeys.actions import RunActions
@@ -38,6 +39,8 @@ class JourneyExits:
 @type_from(schemas.JourneyOut)
 class Journey:
     """A graph that people go through: its draft, and how the published version stands."""
+
+    campaign = related(JourneyService, "campaign", Campaign)
 
 
 @type_from(schemas.JourneyRunOut)

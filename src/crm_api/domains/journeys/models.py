@@ -14,7 +14,14 @@ from crm_api.kit.db.columns import Named, foreign_key, one_of, ordered, referrin
 JourneyStatus = Literal["draft", "active", "paused", "stopped"]
 RunStatus = Literal["active", "paused", "succeeded", "finished", "exited", "failed"]
 LeaveReason = Literal[
-    "exit_rule", "left_segment", "unsubscribed", "removed", "stopped", "error", "endless"
+    "exit_rule",
+    "left_segment",
+    "unsubscribed",
+    "held_out",
+    "removed",
+    "stopped",
+    "error",
+    "endless",
 ]
 WaitingFor = Literal["time", "event", "journey"]
 BegunBy = Literal["manual", "segment", "event", "filter", "feed"]
@@ -33,12 +40,16 @@ class Journey(Named, Entity):
             "(status = 'draft') = (published_version IS NULL) OR status = 'stopped'",
             name="published_version",
         ),
+        foreign_key("campaign_id", "campaigns"),
         *ordered("journeys", "created_at", "updated_at", "sort_name"),
+        referring("journeys", "campaign_id", optional=True),
         referring("journeys", "owner_id", optional=True),
     )
     entity = "journey"
 
     description: Mapped[str | None]
+    campaign_id: Mapped[UUID | None]
+    """Whose hold-out it leaves alone, with those of the campaigns above it."""
     status: Mapped[str] = mapped_column(KeyText)
     entry: Mapped[dict[str, Any]]
     re_entry: Mapped[dict[str, Any]]

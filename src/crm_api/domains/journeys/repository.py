@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from crm_api.domains.campaigns.repository import CAMPAIGNS, held_out
 from crm_api.domains.contacts.repository import CONTACTS
 from crm_api.domains.journeys.models import UNDER_WAY, Journey, JourneyRun, JourneyVersion
 from crm_api.domains.journeys.schemas import JourneyOut, JourneyRunOut
@@ -19,6 +20,12 @@ JOURNEYS: Listing = Listing(
     out=JourneyOut,
     area=AREA,
     sorts={"name": Journey.sort_name},
+    relations=(
+        Relation(
+            *("campaign", lambda: CAMPAIGNS, Journey.campaign_id, CAMPAIGNS.model.id),
+            back="journeys",
+        ),
+    ),
     search=Searched(names=("name",), others=("tags", "description", "external_ids")),
 )
 RUNS: Listing = Listing(
@@ -67,15 +74,20 @@ _DUE = """
         AND next_at <= now()
     FOR NO KEY UPDATE SKIP LOCKED
 """
-# Who may enter: live, not in it, and as the policy has it of those who were.
-_MAY_ENTER = """
+_CAMPAIGN = """(
+    SELECT j.campaign_id FROM journeys j WHERE j.organization_id = $1 AND j.id = $2)"""
+_HELD_OUT = held_out(_CAMPAIGN, itself=True)
+# Who may enter: live, not in it, not held out, and as the policy has it of those who were.
+_MAY_ENTER = f"""
     SELECT c.id FROM contacts c
     WHERE c.organization_id = $1 AND c.id = ANY($3) AND c.deleted_at IS NULL
         AND NOT EXISTS (SELECT FROM journey_runs r
             WHERE r.organization_id = $1 AND r.journey_id = $2 AND r.contact_id = c.id
                 AND r.deleted_at IS NULL
                 AND (r.ended_at IS NULL OR $4::timestamptz IS NULL OR r.ended_at > $4))
-"""
+        AND NOT EXISTS (SELECT FROM ({_HELD_OUT}) AS h WHERE h.contact_id = c.id)
+"""  # noqa: S608
+_IS_HELD_OUT = f"SELECT contact_id FROM ({_HELD_OUT}) AS h WHERE contact_id = $3 LIMIT 1"  # noqa: S608
 # In one order, so that none wait in a ring; whatever waits for the clock is only looked at.
 _NUDGE = """
     UPDATE journey_runs r SET next_at = now() FROM (
@@ -202,6 +214,11 @@ class JourneyRuns(Repository[JourneyRun]):
         args = (journey_id, list(contact_ids), through_by)
         rows = await self.tx.fetch(_MAY_ENTER, self.tx.organization_id, *args)
         return {row["id"] for row in rows}
+
+    async def is_held_out(self, journey_id: UUID, contact_id: UUID) -> bool:
+        """Whether somebody is held out by the campaign of a journey, or by one above that."""
+        args = (journey_id, contact_id)
+        return bool(await self.tx.fetch(_IS_HELD_OUT, self.tx.organization_id, *args))
 
     async def nudge(self, contact_ids: Sequence[UUID]) -> None:
         """Have the stepper look at what some people are under way in."""

@@ -124,6 +124,11 @@ class JourneyExitsOut(Shape):
 class _JourneyFields(Create):
     name: Name = Field(examples=["Welcome"])
     description: Prose | None = None
+    campaign_id: UUID | None = Field(
+        None,
+        description="The campaign that it is a part of: whoever is held out by that, or by one above "
+        "it, does not enter, and leaves (`held_out`) where they are in it.",
+    )
     entry: JourneyEntry = Field(default_factory=lambda: JourneyEntry.model_validate({}))
     re_entry: ReEntry = Field(default_factory=lambda: ReEntry.model_validate({}))
     goal: _Filter = Field(
@@ -156,6 +161,7 @@ class JourneyOut(Out):
 
     name: str
     description: str | None
+    campaign_id: UUID | None
     status: JourneyStatus
     entry: JourneyEntryOut
     re_entry: ReEntryOut

@@ -136,6 +136,8 @@ class RunService(Partaking[JourneyRun]):
         if known and not await self.records.may_enter(
             journey.id, [contact_id], through_by(policy, self.tx.now)
         ):
+            if await self.records.is_held_out(journey.id, contact_id):
+                raise held_out()
             raise not_again()
         return {**values, **begun, "begun_by": self.begun_by}
 
@@ -213,6 +215,12 @@ def not_again() -> Conflict:
     message = "They are in this journey, or do not enter it again."
     faults = [Fault("not_again", message, "/contact_id")]
     return Conflict(message, code="not_again", faults=faults)
+
+
+def held_out() -> Conflict:
+    """The error for somebody whom the campaign of a journey, or one above it, has held out."""
+    message = "They are held out by its campaign, or by one above it: nobody is to contact them."
+    return Conflict(message, code="held_out", faults=[Fault("held_out", message, "/contact_id")])
 
 
 async def forget_purged(tx: Tx, entity: str, ids: Sequence[UUID]) -> None:

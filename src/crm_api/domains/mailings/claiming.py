@@ -7,12 +7,13 @@ mail server has it. What it has handed over is uncertain, and never sent again; 
 about to hand over when the database itself went down, whose last statement may be lost.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+from crm_api.domains.campaigns.repository import held_out
 from crm_api.domains.mailings.progress import TELL
 from crm_api.domains.mailings.repository import HAS_AUDIENCE
 from crm_api.domains.mailings.throttling import BURST, slots
@@ -49,9 +50,9 @@ _PUT_OFF = """
     WHERE s.organization_id = $1 AND s.id = r.id
 """
 _TAKE = f"""
-    UPDATE mailing_sends s SET status = 'sending', lease_token = $2, address = r.address,
+    UPDATE mailing_sends s SET status = 'sending', lease_token = $2, address = r.address, variant = r.variant,
         lease_until = now() + interval '{LEASE_S} seconds', handing_at = NULL, handed_at = NULL
-    FROM unnest($3::uuid[], $4::text[]) AS r (id, address)
+    FROM unnest($3::uuid[], $4::text[], $5::text[]) AS r (id, address, variant)
     WHERE s.organization_id = $1 AND s.id = r.id AND s.status = 'queued'
 """  # noqa: S608
 _REFUSE = """
@@ -82,12 +83,15 @@ _SAME_PERSON = f"""
         AND s.mailing_id = $2 AND s.contact_id = w.id AND NOT s.id = ANY($4)
     WHERE w.id <> w.person AND {_IS_OUT}
 """  # noqa: S608
-# The audience is asked again: as it was queued, somebody held out may not have been one with them.
+# The audience is asked again: as it was queued, somebody held out may not have been one with them, or
+# nobody held out by what is above.
 _LEFT_OUT = f"""
-    SELECT one.id FROM unnest($2::uuid[]) AS one (id)
+    SELECT one.id, held.contact_id IS NOT NULL AS is_held_above FROM unnest($2::uuid[]) AS one (id)
     LEFT JOIN campaign_members m ON m.organization_id = $1 AND m.campaign_id = $3
         AND m.contact_id = one.id
-    WHERE CASE WHEN m.contact_id IS NULL THEN {HAS_AUDIENCE}
+    LEFT JOIN (SELECT DISTINCT contact_id FROM ({held_out("$3::uuid")}) AS h
+        WHERE contact_id = ANY($2)) AS held ON held.contact_id = one.id
+    WHERE held.contact_id IS NOT NULL OR CASE WHEN m.contact_id IS NULL THEN {HAS_AUDIENCE}
         ELSE m.is_holdout OR m.excluded_reason IS NOT NULL END
 """  # noqa: S608
 _STILL_HELD = f"""
@@ -255,19 +259,24 @@ class Claims:
         args = (self.tx.organization_id, mailing_id, list(people), list(but))
         return {(r["step"], r["person"]) for r in await self.tx.fetch(_SAME_PERSON, *args)}
 
-    async def left_out(self, campaign_id: UUID | None, people: Sequence[UUID]) -> set[UUID]:
-        """Which of some people the audience of a campaign is without, or has held out or excluded."""
-        if campaign_id is None:
-            return set()
-        args = (self.tx.organization_id, list(people), campaign_id)
-        return {row["id"] for row in await self.tx.fetch(_LEFT_OUT, *args)}
+    async def left_out(
+        self, campaign_id: UUID | None, people: Sequence[UUID]
+    ) -> Mapping[UUID, str]:
+        """Which of some people the audience of a campaign is without, with the reason.
 
-    async def take(self, those: Sequence[tuple[UUID, str]]) -> None:
-        """Hold these mails, each with its address, for as long as the lease runs."""
+        `held_out` by a campaign above; else they are one with somebody it has held out or excluded.
+        """
+        if campaign_id is None:
+            return {}
+        args = (self.tx.organization_id, list(people), campaign_id)
+        rows = await self.tx.fetch(_LEFT_OUT, *args)
+        return {row["id"]: "held_out" if row["is_held_above"] else "merged" for row in rows}
+
+    async def take(self, those: Sequence[tuple[UUID, str, str | None]]) -> None:
+        """Hold these mails, each with its address and variant, for as long as the lease runs."""
         if those:
-            ids, addresses = zip(*those, strict=True)
-            args = (self.tx.organization_id, self.token, list(ids), list(addresses))
-            await self.tx.write(_TAKE, *args)
+            own = (self.tx.organization_id, self.token)
+            await self.tx.write(_TAKE, *own, *map(list, zip(*those, strict=True)))
 
     async def refuse(self, those: Sequence[Refusal]) -> None:
         """Have these not leave, or not now."""

@@ -12,12 +12,36 @@ from crm_api.domains.mailings.actions import MailingActions, Verb
 from crm_api.domains.mailings.results import results, sends
 from crm_api.domains.mailings.service import MailingService
 from crm_api.domains.mailings.settings import MailingSettingsService
+from crm_api.domains.mailings.terms import KEY
+from crm_api.domains.segments.filter_graphql import TimesFilter
 from crm_api.kit.graphql.context import GraphInfo
 from crm_api.kit.graphql.fields import Collection
+from crm_api.kit.graphql.filters import asked_as
 from crm_api.kit.graphql.mutations import mutation, shape_given
 from crm_api.kit.graphql.paging import page_size
 from crm_api.kit.graphql.relations import related
 from crm_api.kit.graphql.types import input_from, type_from
+
+
+@strawberry.input
+class MailedFilter:
+    """What became, or did not become, of the mails that they were sent by mailings.
+
+    `did` and `didNot` are one of `sent`, `delivered`, `opened`, `clicked`, `replied`, `bounced`,
+    `unsubscribed` and `complained`; the others are as those of behaviour. Each mail counts once.
+    """
+
+    did: str | None = strawberry.UNSET
+    did_not: str | None = strawberry.UNSET
+    mailing_id: UUID | None = strawberry.UNSET
+    campaign_id: UUID | None = strawberry.UNSET
+    within: str | None = strawberry.UNSET
+    since: str | None = strawberry.UNSET
+    until: str | None = strawberry.UNSET
+    count: TimesFilter | None = strawberry.UNSET
+
+
+asked_as(KEY, MailedFilter)
 
 
 @type_from(schemas.MailingOut)

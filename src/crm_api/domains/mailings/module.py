@@ -1,20 +1,27 @@
 """Mailings as a part of the product."""
 
 from crm_api.domains.campaigns.actions import CampaignActions
+from crm_api.domains.campaigns.audience import Audience
+from crm_api.domains.campaigns.converting import KINDS, Sending
 from crm_api.domains.campaigns.membership import CampaignMembership
+from crm_api.domains.contacts.repository import CONTACTS
 from crm_api.domains.conversations.receiving import Inbox
 from crm_api.domains.mailings.actions import AUTO_PAUSED, WAYS, follow_campaign
+from crm_api.domains.mailings.converting import MAIL_KINDS, SENDING
 from crm_api.domains.mailings.jobs import complete, send_test
 from crm_api.domains.mailings.keeping import forget_person, forget_purged
 from crm_api.domains.mailings.progress import TOPICS
 from crm_api.domains.mailings.reporting import heed_report
-from crm_api.domains.mailings.results import contacted, of_members
+from crm_api.domains.mailings.results import contacted, of_members, refused
 from crm_api.domains.mailings.schemas import MailingHappened
 from crm_api.domains.mailings.sending import Sender
 from crm_api.domains.mailings.service import MailingService
 from crm_api.domains.mailings.settings import CONFIGURED, SETTINGS_AREA
 from crm_api.domains.mailings.steps import SendMailing
+from crm_api.domains.mailings.terms import KEY as MAILED
+from crm_api.domains.mailings.terms import Mailed
 from crm_api.domains.mailings.touching import TOUCHES
+from crm_api.domains.segments.ways import SOURCES as HEARD
 from crm_api.kit.access import Managed
 from crm_api.kit.crud.guards import Guarded
 from crm_api.kit.crud.personal import Trace, rows_of
@@ -26,6 +33,11 @@ from crm_api.kit.touchpoints import Party, Touchpoint
 Guarded.purged.append(forget_purged)
 Inbox.reporters.append(heed_report)
 CampaignActions.followed.append(follow_campaign)
+Sending.is_told, Sending.sent = SENDING
+KINDS.update(MAIL_KINDS)
+CONTACTS.know(MAILED, Mailed())
+HEARD[MAILED] = (TOPICS, None)
+Audience.refused.append(refused)
 CampaignMembership.reached.append(of_members)
 CampaignMembership.contacted.append(contacted)
 _CONTACT = (Party("id", "contact"),)

@@ -1,12 +1,13 @@
 """Mails made ready to leave: the gate is asked, fields are filled in, and each is claimed."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from email.utils import formataddr
 from typing import Any
 from uuid import UUID
 
+from crm_api.domains.campaigns.repository import Campaigns
 from crm_api.domains.conversations.parsing import LOOP_HEADER
 from crm_api.domains.conversations.repository import Channels
 from crm_api.domains.conversations.sending import loop_mark
@@ -37,6 +38,7 @@ class Ready:
     held: Held
     letter: Letter
     tries: int
+    variant: str | None
 
 
 class Preparing:
@@ -64,7 +66,17 @@ class Preparing:
         if sender is None:
             await self.claims.refuse([Refusal(p.id, "failed", ["no_channel"]) for p in picked])
             return [], len(picked)
+        picked = await self._heeding_winner(mailing, picked)
         return await self._made(mailing, sender, picked), len(picked)
+
+    async def _heeding_winner(self, mailing: Mailing, picked: Sequence[Picked]) -> list[Picked]:
+        """Mails with the variant that won, where their campaign says that the rest gets it."""
+        if mailing.campaign_id is None or all(one.variant is None for one in picked):
+            return list(picked)
+        winner = await Campaigns(self.tx).winner(mailing.campaign_id)
+        if winner is None:
+            return list(picked)
+        return [one if one.variant is None else replace(one, variant=winner) for one in picked]
 
     async def _sender(self, mailing: Mailing) -> str | None:
         channel = await Channels(self.tx).usable(mailing.channel_id)
@@ -88,7 +100,7 @@ class Preparing:
         ready, unfit = await self._filled(mailing, sender, may)
         refusals += unfit
         await self.claims.refuse(refusals)
-        await self.claims.take([(one.held.id, one.letter.to) for one in ready])
+        await self.claims.take([(one.held.id, one.letter.to, one.variant) for one in ready])
         allowed = {one.id for one, answer in zip(picked, answers, strict=True) if answer.allowed}
         if unsent := allowed - {one.held.id for one in ready}:
             await take_back(self.tx, sorted(unsent))
@@ -119,10 +131,10 @@ class Preparing:
         left: list[tuple[Picked, Answer]] = []
         for (one, answer), person in zip(may, people, strict=True):
             key = (one.step, str(answer.address))
-            if (
-                person in left_out
-                or (one.step, person) in had
-                or (person != one.contact_id and not await self.claims.move_to(one, person))
+            if person in left_out:
+                refusals.append(Refusal(one.id, "suppressed", [left_out[person]]))
+            elif (one.step, person) in had or (
+                person != one.contact_id and not await self.claims.move_to(one, person)
             ):
                 refusals.append(Refusal(one.id, "suppressed", ["merged"]))
             elif key in known:
@@ -161,7 +173,7 @@ class Preparing:
                 texts = tracked(texts, links, opens=opens, clicks=clicks)
             held = Held(self.tx.organization_id, one.id, self.claims.token)
             letter = self._letter(one.id, str(answer.address), sender, texts, links)
-            ready.append(Ready(held, letter, one.tries))
+            ready.append(Ready(held, letter, one.tries, one.variant))
         return ready, refusals
 
     async def _untracked(self, people: Sequence[UUID]) -> set[UUID]:

@@ -17,10 +17,9 @@ from crm_api.kit.errors import NotFound
 from crm_api.kit.links.visiting import PUBLIC, Token
 from crm_api.kit.rest.problems import problems
 from crm_api.kit.rest.requests import services_of
-from crm_api.kit.templates import language_of, templates_of
+from crm_api.platform.outreach.unsubscribing import page_of
 
 LONGEST_URL = 4_000
-_PACKAGE = "crm_api.domains.mailings"
 _PIXEL = b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")
 _SCOPES = frozenset(
     {
@@ -136,8 +135,7 @@ async def _opened(request: Request, token: str) -> tuple[Tx, Any, Any]:
 
 
 def _page(row: Any, *, done: bool) -> Response:
-    name = f"unsubscribe.{language_of(row['own'] or row['language'])}.html"
-    html = templates_of(_PACKAGE).get_template(name).render(done=done, purpose=row["purpose"])
+    html = page_of(row["own"] or row["language"], row["purpose"], done=done)
     return HTMLResponse(html, headers=_UNKEPT)
 
 

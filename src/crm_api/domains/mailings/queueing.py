@@ -5,6 +5,7 @@ from uuid import UUID
 
 from sqlalchemy import select
 
+from crm_api.domains.campaigns.repository import held_out
 from crm_api.domains.contacts.repository import CONTACTS
 from crm_api.domains.contacts.service import ContactService
 from crm_api.domains.mailings.models import Mailing
@@ -22,7 +23,7 @@ _OWN = 5
 AUDIENCE = ""
 """The step of a frozen audience."""
 # Of a campaign its audience alone gets anything, whoever asks, but for whom of it is held out or
-# excluded.
+# excluded, or held out by a campaign above.
 _QUEUE = f"""
     WITH wanted AS ({{wanted}}),
     queued AS (
@@ -36,6 +37,7 @@ _QUEUE = f"""
             AND m.contact_id = c.id
         WHERE CASE WHEN m.contact_id IS NULL THEN NOT {HAS_AUDIENCE}
             ELSE NOT m.is_holdout AND m.excluded_reason IS NULL END
+            AND NOT EXISTS (SELECT FROM ({held_out("$3::uuid")}) AS h WHERE h.contact_id = c.id)
         ON CONFLICT (organization_id, mailing_id, contact_id, step) DO NOTHING
         RETURNING id)
     SELECT count(*)::int AS number FROM queued

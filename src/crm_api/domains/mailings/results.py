@@ -10,6 +10,7 @@ from crm_api.domains.mailings.progress import FAR
 from crm_api.domains.mailings.repository import AREA
 from crm_api.domains.mailings.schemas import MailingCounts, SendsAsked
 from crm_api.domains.mailings.service import MailingService
+from crm_api.domains.segments.asking import whom_is_seen
 from crm_api.kit.db.json import decode
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.query.cursor import context_of, seal, unseal
@@ -77,6 +78,14 @@ _CONTACTED = """
     WHERE s.organization_id = $1 AND s.contact_id = ANY($2) AND m.campaign_id IS NOT NULL
         AND (s.handed_at IS NOT NULL OR s.status = 'sending')
 """
+_REFUSED = """
+    SELECT reason, count(DISTINCT s.contact_id)::int AS count
+    FROM mailings m JOIN mailing_sends s ON s.organization_id = $1 AND s.mailing_id = m.id
+        AND s.status = 'suppressed',
+        jsonb_array_elements_text(s.reasons) AS reason
+    WHERE m.organization_id = $1 AND m.campaign_id = $2 AND m.deleted_at IS NULL AND {seen}
+    GROUP BY reason
+"""
 _READ_ON = 20
 
 
@@ -139,6 +148,16 @@ async def of_members(
         return {}
     rows = await tx.fetch(_OF_MEMBERS, tx.organization_id, campaign_id, list(ids))
     return {row["contact_id"]: {**row, "reasons": decode(row["reasons"])} for row in rows}
+
+
+async def refused(tx: Tx, campaign_id: UUID) -> Mapping[str, int]:
+    """How many people were refused the mails of a campaign for each reason, of whom is seen."""
+    if not tx.actor.covers(f"{AREA}:read"):
+        return {}
+    seen, values = whom_is_seen(tx, CONTACTS, "s.contact_id", 2)
+    own = (tx.organization_id, campaign_id)
+    rows = await tx.fetch(_REFUSED.format(seen=seen), *own, *values)
+    return {row["reason"]: row["count"] for row in rows}
 
 
 async def contacted(tx: Tx, ids: Sequence[UUID]) -> set[tuple[UUID, UUID]]:

@@ -7,6 +7,7 @@ from html import escape, unescape
 from urllib.parse import quote
 from uuid import UUID
 
+from crm_api.kit.letters import UNSUBSCRIBE
 from crm_api.kit.templates import language_of
 from crm_api.kit.tokens import Opaque, derived_secret, parse, same
 
@@ -14,7 +15,6 @@ KIND = "mail"
 _PURPOSES = {"unsubscribe": "mailing unsubscribe", "open": "mailing open", "click": "mailing click"}
 _HREF = re.compile(r"(<a\b[^>]*?\bhref\s*=\s*)([\"'])(https?://[^\"'<>\s]+)\2", re.IGNORECASE)
 _BODY_END = re.compile(r"</body\s*>", re.IGNORECASE)
-_SAID = {"en": "Unsubscribe", "de": "Abmelden", "ru": "Отписаться"}
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ class Texts:
 
 def with_footer(texts: Texts, language: str | None, unsubscribe: str) -> Texts:
     """The same, with the link to unsubscribe where it does not have it."""
-    said = _SAID[language_of(language)]
+    said = UNSUBSCRIBE[language_of(language)]
     text, html = texts.text, texts.html
     if unsubscribe not in text:
         text = f"{text.rstrip()}\n\n--\n{said}: {unsubscribe}"

@@ -6,6 +6,8 @@ It is compiled as lists are, its parameters behind those of what surrounds it.
 import re
 from typing import Any
 
+from sqlalchemy import select
+
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.query.filters import Filter
 from crm_api.kit.query.listing import Listing
@@ -13,7 +15,7 @@ from crm_api.kit.query.page import matching, value_names
 from crm_api.kit.query.selection import PageQuery, Selection
 from crm_api.kit.query.statements import prepared
 from crm_api.kit.query.steps import matching_in_steps
-from crm_api.kit.query.visibility import Sight, bound, sight_of
+from crm_api.kit.query.visibility import ALL, Sight, bound, sight_of
 
 _PARAMETER = re.compile(r"\$(\d+)")
 
@@ -43,6 +45,18 @@ def asked(
     )
     values = {**bound(tx), **dict(zip(value_names(filter), filter.values, strict=True))}
     return moved_on(statement.sql, behind), statement.args(values)
+
+
+def whom_is_seen(tx: Tx, listing: Listing, column: str, behind: int) -> tuple[str, list[Any]]:
+    """The SQL condition that the ids in a column are of records which the actor sees, with values.
+
+    Those in the bin count as well.
+    """
+    if sight_of(tx.actor, listing) == ALL:
+        return "true", []
+    model: Any = listing.model
+    sql, values = asked(tx, listing, select(model.id), Filter(), behind=behind, named="people")
+    return f"{column} IN ({sql})", values
 
 
 def moved_on(sql: str, places: int) -> str:

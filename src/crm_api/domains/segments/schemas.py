@@ -138,8 +138,9 @@ class SegmentCreate(_SegmentFields):
     kind: SegmentKind = Field(
         "dynamic",
         description="`dynamic` ones follow their filter, `static` ones are filled by hand, a "
-        "`snapshot` is filled once and stays. Whoever is in a `suppression` is kept out of what is "
-        "filled by hand; it has a filter, or is filled by hand.",
+        "`snapshot` is filled once and stays. Whoever is in a `suppression`, by themselves or "
+        "by their company, is reached by nobody, and is kept out of what is filled by hand; it has a "
+        "filter, or is filled by hand.",
     )
 
 

@@ -57,7 +57,7 @@ def span_of(value: Any, at: str) -> timedelta:
     return timedelta(**{_UNITS[found[2]]: int(found[1])})
 
 
-def _object(value: Any, at: str, known: frozenset[str], *, wanted: str) -> dict[str, Any]:
+def read_object(value: Any, at: str, known: frozenset[str], *, wanted: str) -> dict[str, Any]:
     if not isinstance(value, Mapping):
         raise fault(at, "invalid_filter", wanted)
     source = dict(cast("Mapping[str, Any]", value))
@@ -92,6 +92,61 @@ def read_moment(reader: TermReader, value: Any, at: str) -> bool:
     return True
 
 
+def read_since(reader: TermReader, source: Mapping[str, Any], at: str) -> bool:
+    """Keep the moment since when something is asked about, if one is said; whether one is."""
+    if "within" not in source:
+        return read_moment(reader, source.get("since"), f"{at}/since")
+    if "since" in source:
+        raise fault(f"{at}/since", "invalid_filter", "Say within or since, not both.")
+    text = source["within"]
+    span = span_of(text, f"{at}/within")
+    reader.keep(reader.now - span, f"@now-{text}")
+    return True
+
+
+def read_count(
+    reader: TermReader, source: Mapping[str, Any], at: str, *, is_done: bool
+) -> str | None:
+    """Keep how often something was done, if that is asked; the operator."""
+    if "count" not in source:
+        return None
+    at = f"{at}/count"
+    if not is_done:
+        message = "What was not done cannot be counted; count did, such as {lt: 1}."
+        raise fault(at, "invalid_filter", message)
+    if not isinstance(source["count"], Mapping):
+        raise fault(at, "invalid_filter", "`count` takes one comparison, such as gte.")
+    operator, bound = counting(cast("Mapping[str, Any]", source["count"]), at)
+    bounds = cast("list[Any]", bound) if isinstance(bound, list) else [bound]
+    if len(bounds) != (2 if operator == "between" else 1):
+        raise fault(f"{at}/{operator}", "invalid_value", "This operator takes 2 values.")
+    for one in bounds:
+        if isinstance(one, bool) or not isinstance(one, int) or not 0 <= one <= _MOST_COUNTED:
+            message = f"A whole number up to {_MOST_COUNTED:,}."
+            raise fault(f"{at}/{operator}", "invalid_value", message)
+    # Beyond the bound it is all the same how many there are.
+    reader.keep(max(bounds) + 1, max(bounds) + 1)
+    for one in bounds:
+        reader.keep(one, one)
+    return operator
+
+
+def done_so_often(
+    query: Select[Any], how: str, operator: str | None, row: Any, binds: TermBinds
+) -> ColumnElement[bool]:
+    """The condition that there is something, or nothing, or so much of it."""
+    if operator is None:
+        found = exists(query)
+        return not_(found) if how == "did_not" else found
+    most = binds.next(_INTEGER)
+    # Said outright: what stands in a FROM is of no row around it by itself.
+    some = query.limit(most).correlate(row).subquery()
+    number = select(func.count()).select_from(some).scalar_subquery()
+    if operator == "between":
+        return number.between(binds.next(_INTEGER), binds.next(_INTEGER))
+    return _COMPARED[operator](number, binds.next(_INTEGER))
+
+
 class Behaviour:
     """`{"did": "page.viewed", "within": "30d", "where": {…}, "count": {"gte": 3}, "then": {…}}`.
 
@@ -104,53 +159,21 @@ class Behaviour:
         reader.actor.require(f"{BEHAVIOUR_AREA}:read")
         if isinstance(value, str):
             value = {"did": value}
-        source = _object(value, at, _BEHAVIOUR, wanted="Say what they did.")
+        source = read_object(value, at, _BEHAVIOUR, wanted="Say what they did.")
         how, name = _did(source, at)
         reader.keep(name, name)
         where = properties_of(reader, source.get("where"), f"{at}/where")
-        since = self._since(reader, source, at)
+        since = read_since(reader, source, at)
         until = read_moment(reader, source.get("until"), f"{at}/until")
         then = self._then(reader, source.get("then"), f"{at}/then")
-        operator = None
-        if "count" in source:
-            if how == "did_not":
-                message = "What was not done cannot be counted; count did, such as {lt: 1}."
-                raise fault(f"{at}/count", "invalid_filter", message)
-            operator = self._count(reader, source["count"], f"{at}/count")
+        operator = read_count(reader, source, at, is_done=how == "did")
         return how, where, since, until, operator, then
-
-    def _since(self, reader: TermReader, source: Mapping[str, Any], at: str) -> bool:
-        if "within" not in source:
-            return read_moment(reader, source.get("since"), f"{at}/since")
-        if "since" in source:
-            raise fault(f"{at}/since", "invalid_filter", "Say within or since, not both.")
-        text = source["within"]
-        span = span_of(text, f"{at}/within")
-        reader.keep(reader.now - span, f"@now-{text}")
-        return True
-
-    def _count(self, reader: TermReader, value: Any, at: str) -> str:
-        if not isinstance(value, Mapping):
-            raise fault(at, "invalid_filter", "`count` takes one comparison, such as gte.")
-        operator, bound = counting(cast("Mapping[str, Any]", value), at)
-        bounds = cast("list[Any]", bound) if isinstance(bound, list) else [bound]
-        if len(bounds) != (2 if operator == "between" else 1):
-            raise fault(f"{at}/{operator}", "invalid_value", "This operator takes 2 values.")
-        for one in bounds:
-            if isinstance(one, bool) or not isinstance(one, int) or not 0 <= one <= _MOST_COUNTED:
-                message = f"A whole number up to {_MOST_COUNTED:,}."
-                raise fault(f"{at}/{operator}", "invalid_value", message)
-        # Beyond the bound it is all the same how many there are.
-        reader.keep(max(bounds) + 1, max(bounds) + 1)
-        for one in bounds:
-            reader.keep(one, one)
-        return operator
 
     def _then(self, reader: TermReader, value: Any, at: str) -> tuple[Any, ...] | None:
         if value is None:
             return None
         known = frozenset({"did", "did_not", "where", "within"})
-        source = _object(value, at, known, wanted="Say what they did after that.")
+        source = read_object(value, at, known, wanted="Say what they did after that.")
         how, name = _did(source, at)
         reader.tested(at)
         reader.keep(name, name)
@@ -172,16 +195,7 @@ class Behaviour:
             query = query.where(event.occurred_at < binds.next(Instant))
         if then is not None:
             query = query.where(_afterwards(then, event, binds))
-        if operator is None:
-            found = exists(query)
-            return not_(found) if how == "did_not" else found
-        most = binds.next(_INTEGER)
-        # Said outright: what stands in a FROM is of no row around it by itself.
-        some = query.limit(most).correlate(row).subquery()
-        number = select(func.count()).select_from(some).scalar_subquery()
-        if operator == "between":
-            return number.between(binds.next(_INTEGER), binds.next(_INTEGER))
-        return _COMPARED[operator](number, binds.next(_INTEGER))
+        return done_so_often(query, how, operator, row, binds)
 
 
 _INTEGER = Integer()
@@ -229,7 +243,7 @@ class Agreed:
         """Read it; raises `Forbidden` where consents may not be read."""
         reader.actor.require("consents:read")
         known = frozenset({"channel", "purpose", "state"})
-        source = _object(value, at, known, wanted="Say a channel, a purpose and a state.")
+        source = read_object(value, at, known, wanted="Say a channel, a purpose and a state.")
         channel, purpose = source.get("channel"), source.get("purpose")
         if channel not in _CHANNELS:
             raise fault(f"{at}/channel", "invalid_value", f"Say {', '.join(_CHANNELS)}.")
@@ -294,7 +308,7 @@ class Belongs:
         if isinstance(value, str):
             value = {"eq": value}
         known = frozenset({*_SEGMENT, "as_of"})
-        source = _object(value, at, known, wanted="Say a segment by its id.")
+        source = read_object(value, at, known, wanted="Say a segment by its id.")
         moment = source.pop("as_of", None)
         if len(source) != 1:
             raise fault(at, "invalid_filter", "Say one of eq, ne, in, nin.")

@@ -13,7 +13,7 @@ from crm_api.kit.query.listing import Listing, Relation
 from crm_api.kit.query.shapes import Shape, led, within
 from crm_api.kit.query.targets import known_target
 
-SOURCES: Mapping[str, tuple[tuple[str, ...], str | None]] = {
+SOURCES: dict[str, tuple[tuple[str, ...], str | None]] = {
     "behaviour": (("behaviour_event.created", "behaviour_event.purged"), "contact_id"),
     "consent": (("consent.recorded",), "record_id"),
     "segment": (
@@ -24,7 +24,9 @@ SOURCES: Mapping[str, tuple[tuple[str, ...], str | None]] = {
         None,
     ),
 }
-"""By a term, the events that it hears of, and where they name the person; else it is of them."""
+"""By a term, the events that it hears of, and where they name the person; else it is of them.
+
+Domains above add those of their terms."""
 _REFERRING = (
     "SELECT DISTINCT record_id FROM custom_values "
     "WHERE organization_id = $1 AND field_id = $2 AND reference = ANY($3)"

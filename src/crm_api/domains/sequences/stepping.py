@@ -28,6 +28,7 @@ FOR_NOW = frozenset({"quiet_hours", "guarded", "approval_required", "contact_pre
 """What the gate of outreach says that passes by itself; all else it says for good."""
 _EXITS: Mapping[str, str] = {
     "suppressed": "suppressed",
+    "suppressed_segment": "suppressed",
     "withdrawn": "unsubscribed",
     "denied": "unsubscribed",
     "no_consent": "no_consent",

@@ -1,13 +1,17 @@
 """The work of sending letters."""
 
+from dataclasses import replace
 from typing import Any
 
 from crm_api.kit.db.tx import unit_of_work
+from crm_api.kit.errors import CrmError
 from crm_api.kit.jobs import JobContext, runs
-from crm_api.kit.letters import SendLetter, values_of
-from crm_api.kit.mail import Letter
+from crm_api.kit.letters import UNSUBSCRIBE, SendLetter, opt_out_of, values_of
+from crm_api.kit.mail import Letter, Unsure
+from crm_api.kit.templates import language_of
 from crm_api.platform.mail.rendering import rendered
 
+_LEAVING = "leaving"
 _READER = """
     SELECT o.name AS organization, coalesce(u.language, o.language) AS language
     FROM organizations o LEFT JOIN users u ON u.organization_id = o.id AND u.id = $2
@@ -17,7 +21,11 @@ _READER = """
 
 @runs(SendLetter, always=True)
 async def send_letter(context: JobContext, message: SendLetter) -> dict[str, Any]:
-    """Send a letter; tried again it may arrive twice, by the same Message-ID."""
+    """Send a letter; tried again it may arrive twice, by the same Message-ID.
+
+    One with an opt-out leaves once at most: before it does it is written down that it may have, and
+    of what a worker that died had so written down nothing is sent any more.
+    """
     organization_id = context.actor.organization_id
     async with unit_of_work(context.tx(read_only=True)) as tx:
         (reader,) = await tx.fetch(_READER, organization_id, message.user_id)
@@ -29,4 +37,36 @@ async def send_letter(context: JobContext, message: SendLetter) -> dict[str, Any
     given = {**values, "organization": reader["organization"], "link": link}
     subject, text = rendered(message.template, reader["language"], given)
     letter = Letter(str(message.letter_id), message.to, subject, text)
-    return {"sent": await context.mailer.send(letter)}
+    if (opt_out := opt_out_of(message)) is None:
+        return {"sent": await context.mailer.send(letter)}
+    link = opt_out.url(context.database.signing_key, context.public_url, organization_id)
+    return await _sent_once(context, _with_way_out(letter, link, reader["language"]))
+
+
+def _with_way_out(letter: Letter, link: str, language: str) -> Letter:
+    said = UNSUBSCRIBE[language_of(language)]
+    headers = {
+        "List-Unsubscribe": f"<{link}>",
+        "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
+        "Precedence": "bulk",
+    }
+    return replace(letter, text=f"{letter.text.rstrip()}\n\n--\n{said}: {link}\n", headers=headers)
+
+
+async def _sent_once(context: JobContext, letter: Letter) -> dict[str, Any]:
+    if context.job.state.get(_LEAVING):
+        return {"sent": None, "failure": "uncertain"}
+    await _note(context, is_leaving=True)
+    try:
+        return {"sent": await context.mailer.send(letter)}
+    except Unsure:
+        return {"sent": None, "failure": "uncertain"}
+    except CrmError:
+        # The server has not taken it: another try may.
+        await _note(context, is_leaving=False)
+        raise
+
+
+async def _note(context: JobContext, *, is_leaving: bool) -> None:
+    async with unit_of_work(context.tx()) as tx:
+        await context.job.advance(tx, 0, state={_LEAVING: is_leaving})

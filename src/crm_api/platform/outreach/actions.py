@@ -8,14 +8,16 @@ from pydantic import Field
 from crm_api.kit.automation import Checking, Outcome, Situation, Step
 from crm_api.kit.errors import Invalid
 from crm_api.kit.ids import new_id
-from crm_api.kit.letters import post
+from crm_api.kit.letters import OptOut, post
 from crm_api.kit.schema import Line, Prose
 from crm_api.platform.outreach.gate import Gate, Question, reach
 from crm_api.platform.outreach.schemas import Purpose
 
 
 class Mail(Step):
-    """Write to the person that the record is, or to an address, if the gate allows it."""
+    """Write to the person that the record is, or to an address, if the gate allows it: once at most,
+    with a link to unsubscribe from the purpose.
+    """
 
     action: Literal["mail"]
     purpose: Purpose
@@ -52,5 +54,8 @@ class Mail(Step):
             return Outcome({"reasons": answer.reasons}, skipped=True)
         subject, text = await at.text(self.subject, "/subject"), await at.text(self.text, "/text")
         values = {"subject": " ".join(subject.split()), "text": text}
-        letter = post(at.tx, "notice", answer.address, answer.record_id or UUID(int=0), values)
+        assert answer.person_id is not None
+        opt_out = OptOut(answer.person_id, question.target, self.purpose)
+        user = answer.record_id or UUID(int=0)
+        letter = post(at.tx, "notice", answer.address, user, values, opt_out=opt_out)
         return Outcome({"letter_id": letter}, {"to": answer.address, **values})

@@ -1,6 +1,6 @@
 """The one gate of outreach: every sender asks it, and sends only where it allows."""
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, ClassVar
@@ -20,6 +20,8 @@ from crm_api.platform.outreach.touches import Touches
 
 Opening = Callable[[Tx, Sequence[tuple[datetime, str | None]]], Awaitable[list[bool]]]
 """Whether each moment is working time, in the time zone beside it."""
+Barring = Callable[[Tx, Collection[UUID]], Awaitable[set[UUID]]]
+"""Those of some people and companies that are in a suppression."""
 AT_ANY_HOUR = frozenset({"email", "post"})
 _NOT_OF_ANSWERS = frozenset({"unknown_person", "no_consent", "expired", "quiet_hours"})
 POINTS = {"email": "email", "sms": "phone", "phone": "phone", "messenger": "phone", "post": "post"}
@@ -64,6 +66,8 @@ class Answer:
     """Whether somebody may be reached, and whatever stands against it."""
 
     record_id: UUID | None = None
+    person_id: UUID | None = None
+    """One of those whom the address is of, where these are several."""
     address: str | None = None
     reasons: list[str] = field(default_factory=list[str])
     guards: Found = field(default_factory=Found)
@@ -127,6 +131,7 @@ class Gate:
     people: ClassVar[dict[str, type[CrudService[Any]]]] = {}
     """The collections of people, by their word."""
     opening: ClassVar[Opening | None] = None
+    barring: ClassVar[Barring | None] = None
 
     def __init__(self, tx: Tx, questions: Sequence[Question], *, claiming: bool = False) -> None:
         self._claiming = claiming
@@ -153,6 +158,7 @@ class Gate:
         # Last, so that whatever was said meanwhile is heard.
         if hasher is not None:
             await self._heed_suppressions(hasher)
+        await self._heed_segments()
         await self._heed_consents()
         await self._heed_guards(guards)
         return self._answers
@@ -241,6 +247,7 @@ class Gate:
         question, answer, people = self._questions[place], self._answers[place], self._people[place]
         answer.address = self._given[place]
         answer.record_id = people[0] if len(people) == 1 else None
+        answer.person_id = people[0] if people else None
         rows = [self._rows[id] for id in people if id in self._rows]
         if not rows:
             self._refuse(place, "unknown_person")
@@ -311,6 +318,17 @@ class Gate:
             domain = key.rpartition("@")[2]
             found.append(hasher.of("domain", domain))
         return found
+
+    async def _heed_segments(self) -> None:
+        asked = [self._asked(place).subjects for place in range(len(self._questions))]
+        whom = [{id for ids in subjects.values() for id in ids} for subjects in asked]
+        everybody = set[UUID]().union(*whom)
+        if not everybody or self.barring is None:
+            return
+        barred = await type(self).barring(self._tx, everybody)  # pyright: ignore[reportOptionalCall]
+        for answer, those in zip(self._answers, whom, strict=True):
+            if not barred.isdisjoint(those):
+                answer.refuse("suppressed_segment")
 
     async def _heed_hours(self) -> None:
         places = [n for n, q in enumerate(self._questions) if q.channel not in AT_ANY_HOUR]

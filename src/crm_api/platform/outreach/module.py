@@ -11,7 +11,7 @@ from crm_api.kit.jobs import Chore, forgetting
 from crm_api.kit.module import Faces, Module
 from crm_api.kit.touchpoints import Touchpoint, of_target
 from crm_api.platform.outreach.actions import Mail
-from crm_api.platform.outreach.gate import Gate, Opening
+from crm_api.platform.outreach.gate import Barring, Gate, Opening
 from crm_api.platform.outreach.guarding import Approving, Guards
 from crm_api.platform.outreach.repository import PEOPLE
 from crm_api.platform.outreach.service import (
@@ -44,21 +44,27 @@ _TRACES = [
 
 
 def outreach_module(
-    services: Iterable[type[CrudService[Any]]], opening: Opening, approving: Approving
+    services: Iterable[type[CrudService[Any]]],
+    opening: Opening,
+    approving: Approving,
+    barring: Barring,
 ) -> Module:
     """Who of the people among these records may be reached.
 
-    `opening` knows the hours, `approving` who is approved for what.
+    `opening` knows the hours, `approving` who is approved for what, `barring` who is in a
+    suppression.
     """
     people = [service for service in services if isinstance(service.personal, Person)]
     PEOPLE[:] = [service.repository.listing for service in people]
     Gate.people = {service.repository.listing.entity: service for service in people}
     Gate.opening = staticmethod(opening)
+    Gate.barring = staticmethod(barring)
     Guards.approving = staticmethod(approving)
     Guarded.purged += [wipe_evidence, purge_touches]
 
     def faces() -> Faces:
         from crm_api.platform.outreach.graphql import MUTATIONS, QUERIES
+        from crm_api.platform.outreach.public_rest import public
         from crm_api.platform.outreach.rest import (
             consents,
             gate,
@@ -69,7 +75,7 @@ def outreach_module(
         )
 
         return Faces(
-            routers=[texts, consents, suppressions, rules, gate, guards],
+            routers=[texts, consents, suppressions, rules, gate, guards, public],
             queries=QUERIES,
             mutations=MUTATIONS,
         )

@@ -46,6 +46,7 @@ Reason = Literal[
     "no_address",
     "address_unusable",
     "suppressed",
+    "suppressed_segment",
     "no_consent",
     "denied",
     "withdrawn",
@@ -213,7 +214,11 @@ class OutreachAnswer(Shape):
     """Whether somebody may be reached, and if not why."""
 
     allowed: bool
-    reasons: list[Reason] = Field(description="Every one that stands against it.")
+    reasons: list[Reason] = Field(
+        description="Every one that stands against it: `suppressed` is the address or its domain, "
+        "`suppressed_segment` the person or their company, by an active segment of the kind "
+        "`suppression`."
+    )
     record_id: UUID | None = Field(description="The person, after merges.")
     address: str | None = Field(description="Where they are reached.")
 

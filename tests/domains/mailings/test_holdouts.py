@@ -1,0 +1,111 @@
+"""Who is held out by a campaign is contacted by nothing below it either."""
+
+from support.campaigns import campaign, done, members, person, segment
+from support.clients import problem
+from support.journeys import END, comes_to, entered, node, running
+from support.mailings import mailing, sends_of, settled
+from support.working import at_work
+
+
+async def above_and_below(client, number=6):
+    """A campaign that was launched and holds half of its audience out; a draft below it."""
+    people = [await person(client) for _ in range(number)]
+    listed = await segment(client, *people)
+    above = await campaign(client, listed, holdout_percent=50)
+    await done(client, above, "launch")
+    own = {"level": "tactic", "parent_id": above}
+    below = await campaign(client, listed, **own)
+    held = {one["contact_id"] for one in await members(client, above, is_holdout=True)}
+    assert len(held) == number // 2
+    return above, below, people, held
+
+
+async def test_a_hold_out_holds_for_the_campaigns_below(client, worker):
+    _, below, people, held = await above_and_below(client)
+    late = await person(client)
+    more = await segment(client, late)
+    listed = (await client.read(f"campaigns/{below}"))["include_segment_ids"]
+    await client.changed(f"campaigns/{below}", {"include_segment_ids": [*listed, more]})
+    made = await mailing(client, campaign_id=below)
+    told = await done(client, below, "audience/preview")
+    reasons = [{"reason": "held_out_above", "count": len(held)}]
+    assert (told["reasons"], told["reached"]) == (reasons, len(people) - len(held) + 1)
+    await done(client, below, "launch")
+    assert (await client.read(f"campaigns/{below}/audience"))["reasons"] == reasons
+    sent = {one["contact_id"] for one in await settled(client, made)}
+    assert sent == {*people, late} - held
+
+
+async def test_who_is_held_out_above_since_gets_no_mail_that_was_queued(client, worker_settings):
+    people = [await person(client) for _ in range(4)]
+    listed = await segment(client, *people)
+    above = await campaign(client, listed, holdout_percent=50)
+    below = await campaign(client, listed, level="tactic", parent_id=above)
+    made = await mailing(client, campaign_id=below)
+    await done(client, below, "launch")
+    assert {one["status"] for one in await sends_of(client, made)} == {"queued"}
+    await done(client, above, "launch")
+    held = {one["contact_id"] for one in await members(client, above, is_holdout=True)}
+    async with at_work(worker_settings):
+        sends = {one["contact_id"]: one for one in await settled(client, made)}
+    for id, one in sends.items():
+        expected = ("suppressed", ["held_out"]) if id in held else ("sent", [])
+        assert (one["status"], one["reasons"]) == expected
+
+
+async def test_a_mailing_without_an_audience_of_its_own_heeds_it_too(client, worker):
+    above, _, people, held = await above_and_below(client)
+    bare = await client.made("campaigns", {"name": "Ads", "level": "tactic", "parent_id": above})
+    made = await mailing(client, campaign_id=bare["id"], is_ongoing=True)
+    await done(client, bare["id"], "launch")
+    answer = await client.post(f"/v1/mailings/{made['id']}/send", json={"contact_ids": people})
+    assert answer.json()["queued"] == len(people) - len(held)
+
+
+async def test_a_hold_out_holds_for_journeys_of_the_campaign_and_below(client, worker):
+    above, below, people, held = await above_and_below(client)
+    for owner in (above, below):
+        made = await running(client, END, campaign_id=owner)
+        for id in people:
+            body = {"journey_id": made["id"], "contact_id": id}
+            answer = await client.post("/v1/journey-runs", json=body)
+            if id in held:
+                assert problem(answer, 409, "held_out")["errors"][0]["pointer"] == "/contact_id"
+            else:
+                assert answer.status_code == 201, answer.text
+        again = await running(client, END, campaign_id=owner)
+        path = f"/v1/journeys/{again['id']}/enter"
+        answer = await client.post(path, json={"contact_ids": people})
+        assert answer.json() == {
+            "entered": len(people) - len(held),
+            "refused": len(held),
+            "more": False,
+        }
+    other = await running(client, END)
+    assert (await entered(client, other, {"id": next(iter(held))}))["status"] == "active"
+
+
+async def test_who_is_held_out_since_leaves_before_the_next_node(client, worker, owner):
+    people = [await person(client) for _ in range(2)]
+    id = await campaign(client, await segment(client, *people), holdout_percent=50)
+    task = {"action": "create_task", "subject": "Call them"}
+    nodes = (
+        node("wait", "wait", duration="1h", next="call"),
+        node("call", "action", step=task, next="end"),
+        END,
+    )
+    journey = await running(client, *nodes, campaign_id=id)
+    runs = {one: await entered(client, journey, {"id": one}) for one in people}
+    for run in runs.values():
+        await comes_to(client, run, waiting_for="time")
+    await done(client, id, "launch")
+    ended = "UPDATE journey_runs SET wakes_at = now(), next_at = now() WHERE journey_id = $1"
+    await owner.execute(ended, journey["id"])
+    (held,) = [one["contact_id"] for one in await members(client, id, is_holdout=True)]
+    (other,) = set(people) - {held}
+    left = await comes_to(client, runs[held], status="exited")
+    assert left["leave_reason"] == "held_out"
+    await comes_to(client, runs[other], status="finished")
+    query = "query($id: UUID!) { journey(id: $id) { campaign { id journeys { nodes { id } } } } }"
+    data = await client.data(query, id=journey["id"])
+    assert data["journey"]["campaign"]["id"] == id
