@@ -2,13 +2,14 @@
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any, ClassVar, Literal, NamedTuple
 from uuid import UUID
 
 from crm_api.domains.leads.matching import MATCHED, Matching
 from crm_api.domains.leads.models import AssignmentEnd, AssignmentKind, Lead, LeadAssignment
+from crm_api.domains.leads.names import NAMING, naming
 from crm_api.domains.leads.repository import Assignments, Leads, ToGive
 from crm_api.domains.leads.schemas import LeadCreate, LeadUpdate
 from crm_api.domains.leads.scorecard import COLUMNS, derived
@@ -23,9 +24,7 @@ from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Invalid
 from crm_api.kit.ids import new_id
 from crm_api.kit.points import keys_of, normalise_points
-from crm_api.kit.values.names import sort_key
 
-_NAMING = {"first_name", "last_name", "company_name", "email", "phone"}
 _SCORES = frozenset(COLUMNS.values())
 BAND_CHANGED = "lead.band_changed"
 _COURSE = frozenset(
@@ -62,6 +61,7 @@ class Handed(NamedTuple):
 
 
 _BY_HAND = Given()
+_LONGEST_WAIT = timedelta(minutes=1)
 Happened = Literal["given", "accepted", "returned", "recalled"]
 
 
@@ -134,8 +134,8 @@ class LeadService(CrudService[Lead]):
     @classmethod
     def derive(cls, values: dict[str, Any], current: Lead | None) -> dict[str, Any]:
         """The shown name follows the names, the score what it is made of."""
-        if current is None or not values.keys().isdisjoint(_NAMING):
-            values |= _naming(values, current)
+        if current is None or not values.keys().isdisjoint(NAMING):
+            values |= naming(values, current)
         if current is None or not values.keys().isdisjoint(_SCORES):
             known = {**({} if current is None else columns_of(current)), **values}
             values |= derived(known)
@@ -203,6 +203,8 @@ class LeadService(CrudService[Lead]):
         """Whoever changes the owner, by whatever way: the trail says so, with `given`."""
         owner = values.get("owner_id", current.owner_id)
         if owner != current.owner_id:
+            # Who had it when is told in the order in which it happened.
+            _go_on(self.tx, current.updated_at)
             values = {**self._handed(current, owner, given), **values}
             if current.owner_id is not None:
                 await self.assignments.end(current.id, given.ended_as, given.reason)
@@ -386,16 +388,10 @@ class LeadAssignmentService(CrudService[LeadAssignment]):
                 await self.follow("accepted", lead_id, had.user_id, had.reason)
 
 
-def _naming(values: Mapping[str, Any], current: Lead | None) -> dict[str, str]:
-    after = dict(values)
-    if current is not None:
-        after = {name: getattr(current, name) for name in _NAMING} | after
-    first, last = after.get("first_name"), after.get("last_name")
-    others = next(
-        (after[name] for name in ("company_name", "email", "phone") if after.get(name)), None
-    )
-    shown = " ".join(filter(None, (first, last))) or others
-    if not shown:
-        message = "A lead needs a name, an e-mail address, a phone number or a company name."
-        raise Invalid.at("", "nameless", message)
-    return {"name": shown, "sort_name": sort_key(" ".join(filter(None, (last, first))) or shown)}
+def _go_on(tx: Tx, last: datetime) -> None:
+    """Write no earlier than whoever wrote last: who waits for a lock began before that ended.
+
+    Only as far as a lock is waited for: a clock that is wrong moves no other.
+    """
+    if tx.now < last < tx.now + _LONGEST_WAIT:
+        tx.now = last
