@@ -24,6 +24,9 @@ MEMBERS = 200
 ALONE = 60
 PER_SECOND, P50_MS, BATCH_S, MEMORY_MB = 200, 40, 3, 300
 OPTIMAL, OPTIMAL_MEMBERS, OPTIMAL_S = 5_000, 50, 2
+CHUNKED, CHUNKED_MEMBERS, CHUNKED_S = 20_000, 100, 15
+PLACES = ("DE", "AT", "CH", "FR")
+_CAP = 2_000
 _GIVE_UP_S = 400.0
 _LISTS = "/v1/prospect-lists"
 _USERS = """
@@ -47,8 +50,16 @@ _OPEN = """
     SELECT count(*) AS n FROM lead_assignments WHERE organization_id = $1 AND ended_at IS NULL
 """
 _SHARES = """
-    SELECT count(*) AS n FROM lead_assignments WHERE organization_id = $1 AND ended_at IS NULL
-    GROUP BY user_id ORDER BY 1
+    SELECT m.weight, m.place, count(a.id) AS n,
+        count(a.id) FILTER (WHERE l.country <> m.place) AS strayed
+    FROM (SELECT (member ->> 'user_id')::uuid AS user_id, (member ->> 'weight')::int AS weight,
+            member -> 'countries' ->> 0 AS place
+        FROM lead_pools CROSS JOIN LATERAL jsonb_array_elements(members) AS m (member)
+        WHERE organization_id = $1) m
+    LEFT JOIN lead_assignments a ON a.organization_id = $1 AND a.user_id = m.user_id
+        AND a.ended_at IS NULL
+    LEFT JOIN leads l ON l.organization_id = $1 AND l.id = a.lead_id
+    GROUP BY m.user_id, m.weight, m.place
 """
 _TOLD = """
     SELECT count(*) AS n FROM events WHERE organization_id = $1
@@ -86,7 +97,9 @@ def run(setting: Setting) -> Outcome:
     planning, plan = _shared_out(setting, leads)
     splitting, listed = _listed(setting, leads)
     optimal = setting.size(OPTIMAL)
-    solving = _assigned_best(setting, optimal)
+    solving = _assigned_best(setting, optimal, OPTIMAL_MEMBERS)
+    chunked = setting.size(CHUNKED)
+    solving_more = _assigned_best(setting, chunked, CHUNKED_MEMBERS)
     times = {
         "one lead, capture to assignment, median ms": alone,
         "leads/s, captured and assigned": rate,
@@ -97,6 +110,7 @@ def run(setting: Setting) -> Outcome:
         **listed.told("of the list"),
         f"list of {leads:,} split by score, s": splitting,
         f"optimal plan of {optimal:,} x {OPTIMAL_MEMBERS}, s": solving,
+        f"optimal plan of {chunked:,} x {CHUNKED_MEMBERS}, in parts, s": solving_more,
     }
     shown = table("leads", "value")
     for what, taken in times.items():
@@ -108,6 +122,7 @@ def run(setting: Setting) -> Outcome:
         at_most(f"list of {leads:,} over {MEMBERS}, s", listed.seconds, BATCH_S, "{:.1f}"),
         at_most("memory of the worker, MB", max(plan.memory_mb, listed.memory_mb), MEMORY_MB),
         at_most(f"optimal, {optimal:,} x {OPTIMAL_MEMBERS}, s", solving, OPTIMAL_S, "{:.1f}"),
+        at_most(f"optimal, {chunked:,} x {CHUNKED_MEMBERS}, s", solving_more, CHUNKED_S, "{:.1f}"),
     ]
     return Outcome(figures, shown, times)
 
@@ -184,10 +199,19 @@ def _used(stage: Stage, worker: int) -> tuple[int, int]:
 
 def _again(stage: Stage, leads: int, given: _Giving) -> _Giving:
     """The same, with what PostgreSQL alone takes, if all was given as it should be."""
-    shares = [row["n"] for row in stage.query(_SHARES, stage.organization_id)]
+    rows = stage.query(_SHARES, stage.organization_id)
     told = stage.query(_TOLD, stage.organization_id)[0]["n"]
-    if sum(shares) != leads or shares[-1] - shares[0] > 1 or told != 2 * leads:
-        raise WrongAnswer(f"{sum(shares)} were given, {shares[0]} to {shares[-1]}, {told} told")
+    given_in_all, strayed = (sum(row[name] for row in rows) for name in ("n", "strayed"))
+    if given_in_all != leads or strayed or told != 2 * leads:
+        raise WrongAnswer(f"{given_in_all} were given, {strayed} elsewhere, {told} told")
+    for place in PLACES:
+        own = [row for row in rows if row["place"] == place]
+        total, weights = (sum(row[name] for row in own) for name in ("n", "weight"))
+        off = [row["n"] - total * row["weight"] / weights for row in own]
+        # What smooth weighted round robin promises of its members.
+        least = -sum(1 / n for n in range(2, len(own) + 1))
+        if max(off) >= 1 or min(off) < least:
+            raise WrongAnswer(f"in {place} shares are off by {min(off):.2f} to {max(off):.2f}")
     return replace(given, alone=giving_again(stage))
 
 
@@ -212,18 +236,23 @@ def _begun(stage: Stage, server: Server, pool: str) -> None:
     _until_ended(stage, server, told["job_id"])
 
 
-def _assigned_best(setting: Setting, leads: int) -> float:
-    """Seconds for a plan that is an assignment of the highest value."""
-    with _filled(setting, leads, OPTIMAL_MEMBERS) as (stage, server, pool), working(stage):
+def _assigned_best(setting: Setting, leads: int, members: int) -> float:
+    """Seconds for a plan that is an assignment of the highest value, where each fits everybody."""
+    with (
+        _filled(setting, leads, members, places=False) as (stage, server, pool),
+        working(stage),
+    ):
         _begun(stage, server, pool)
         body = {"limit": leads, "preview": True, "strategy": "optimal"}
         return _planned(stage, server, pool, body)[0]
 
 
 @contextmanager
-def _filled(setting: Setting, leads: int, members: int) -> Iterator[tuple[Stage, Server, str]]:
+def _filled(
+    setting: Setting, leads: int, members: int, *, places: bool = True
+) -> Iterator[tuple[Stage, Server, str]]:
     with setting.stage(0) as stage, serving(stage, "ours") as server:
-        pool = _pool(stage, server, members)
+        pool = _pool(stage, server, members, places=places)
         stage.query(_LEADS, stage.organization_id, leads)
         stage.query("ANALYZE leads")
         yield stage, server, pool
@@ -244,13 +273,20 @@ def _planned(
     return taken, plan
 
 
-def _pool(stage: Stage, server: Server, members: int) -> str:
+def _pool(stage: Stage, server: Server, members: int, *, places: bool = True) -> str:
+    """One with caps; where there are places, each member has one of them, and weighs 1 to 3."""
     ids = [row["id"] for row in stage.query(_USERS, stage.organization_id, members)]
     body = {
         "name": "Inside sales",
         "members": [
-            {"user_id": str(id), "open_cap": 1_000_000, "countries": ["DE", "AT", "CH", "FR"]}
-            for id in ids
+            {
+                "user_id": str(id),
+                "weight": 1 + n // len(PLACES) % 3 if places else 1,
+                "countries": [PLACES[n % len(PLACES)]] if places else PLACES,
+                "open_cap": _CAP,
+                "weekly_cap": _CAP,
+            }
+            for n, id in enumerate(ids)
         ],
     }
     return asked(stage, server, "POST", "/v1/lead-pools", json.dumps(body).encode())["id"]
