@@ -100,6 +100,9 @@ EXAMPLES: Mapping[str, list[dict[str, Any]]] = {
             strict=True,
         )
     ],
+    "attribution": _by(
+        "name", {"revenue": [410.5, 268, 190.25, 75]}, "email", "search", "social", "events"
+    ),
     "quote_turnaround": _by("sent_at", {"median": [31, 27.5, 22, 19, 20, 16.5]}, *MONTHS),
     "quote_acceptance": _by("owner", {"acceptance": [0.48, 0.37, 0.55]}, *PEOPLE),
 }

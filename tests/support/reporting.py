@@ -41,7 +41,7 @@ async def listed(api: Api, found: dict[str, Any]) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     cursor = None
     while True:
-        query = {"filter": found["filter"], "limit": 200, "cursor": cursor}
+        query = {"filter": found["filter"], "seal": found["seal"], "limit": 200, "cursor": cursor}
         page = (await api.post(f"{found['path']}/query", json=query)).json()
         rows += page["data"]
         cursor = page["next_cursor"]

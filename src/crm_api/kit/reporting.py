@@ -79,6 +79,7 @@ class StandardReport:
 
     name: str
     version: int = 1
+    """Grows with what changes its meaning, or the names of its columns."""
     title: str
     text: str
     """Its definition, as people read it."""

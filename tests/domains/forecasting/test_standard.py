@@ -100,7 +100,10 @@ async def test_outcomes_and_the_records_behind_them(client, seed):
     for _ in range(20):
         owner = reader.id if rng.random() < 0.5 else None
         closes = rng.choice(["2026-03-31", None])
-        one = await deal(client, where, owner_id=owner, closes_on=closes)
+        amount = f"{rng.randrange(10_000)}.50"
+        one = await deal(
+            client, where, owner_id=owner, closes_on=closes, amount=amount, currency="EUR"
+        )
         end = rng.choice(["win", "lose", None])
         if end:
             more = {"loss_reason_id": because} if end == "lose" else {}
@@ -119,11 +122,24 @@ async def test_outcomes_and_the_records_behind_them(client, seed):
                 found.update({(own["owner_id"], s): own[s] for s in ("won", "lost") if own[s]})
                 behind = await behind_standard(api, name, row["cell"], **span)
                 assert len(behind) == own["decided"]
+                await _amounts_agree(api, name, row, due, span)
             assert found == wanted
             metric = await api.read("metrics/win_rate_count", **span)
             # Of nothing there are no totals.
             (rate,) = [one["values"]["rate"] for one in answer["totals"]] or [None]
             assert rate == metric["value"]
+
+
+async def _amounts_agree(api, name, row, due, span):
+    """Have what was won and lost be the sums of these deals, and of those behind the numbers."""
+    for status in ("won", "lost"):
+        wanted = (row["values"]["owner_id"], status)
+        own = [one for one in due if (one["owner_id"], one["status"]) == wanted]
+        amounts = [Decimal(one["base_amount"]) for one in own]
+        told, measure = row["values"][f"{status}_amount"], f"{status}_amount"
+        assert (told and Decimal(told)) == (sum(amounts) if amounts else None)
+        behind = await behind_standard(api, name, row["cell"], measure, **span)
+        assert {one["id"] for one in behind} == {one["id"] for one in own}
 
 
 @pytest.mark.parametrize("seed", [1, 2])

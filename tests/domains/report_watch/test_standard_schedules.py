@@ -94,7 +94,7 @@ async def test_each_is_told_what_each_sees(client, owner, worker):
     assert Counter(one["status"] for one in found) == {"sent": 3, "failed": 1}
     (failed,) = [one for one in found if one["status"] == "failed"]
     assert failed["recipient"] == f"user:{blind.id}"
-    line = "owner: {} · decided: {} · won: {} · lost: 0 · rate: 1"
+    line = "owner: {} · decided: {} · won: {} · lost: 0 · won_amount: – · lost_amount: – · rate: 1"
     assert await told(part, 1) == [line.format("Part", 1, 1)]
     (text,) = await told(whole, 1)
     assert set(text.split("\n")) == {line.format("Whole", 2, 2), line.format("Part", 1, 1)}

@@ -55,7 +55,7 @@ async def test_how_a_product_fares(client, chair):
         "quotes": 2,
         "won": 1,
         "lost": 1,
-        "win_rate": "0.5",
+        "acceptance": "0.5",
         "quoted": "480.00",
         "discount": "20.00",
         "discount_share": "0.04",

@@ -302,7 +302,8 @@ async def closed_deals(client, reader, count, body_of):
     rng, where, because = random.Random(count), await pipeline(client), await reason(client)
     for turn in range(count):
         body = {"owner_id": rng.choice([reader.id, None]), **body_of(rng)}
-        made = await deal(client, where, currency="EUR", **body)
+        amount = f"{turn * 731 % 97}.{turn:02}"
+        made = await deal(client, where, amount=amount, currency="EUR", **body)
         if turn % 4 == 0:
             await act_on_deal(client, made["id"], "lose", loss_reason_id=because)
         elif turn % 4 < 3:
@@ -325,6 +326,13 @@ async def _outcome_agrees(api, name, row, cell, deals, **asked):
     for measure, own in ids.items():
         assert row[measure] == len(own)
         assert await ids_behind(api, name, cell, measure, **SPAN, **asked) == own
+    by_id = {one["id"]: one for one in deals}
+    for status in ("won", "lost"):
+        behind = await ids_behind(api, name, cell, f"{status}_amount", **SPAN, **asked)
+        assert behind == ids[status]
+        amounts = [Decimal(a) for id in behind if (a := by_id[id]["base_amount"]) is not None]
+        told = row[f"{status}_amount"]
+        assert (None if told is None else Decimal(told)) == (sum(amounts) if amounts else None)
     assert abs(float(row["rate"]) - len(ids["won"]) / len(ids["decided"])) < 0.00001
 
 

@@ -12,6 +12,7 @@ from crm_api.domains.attribution.counting import Counting
 from crm_api.domains.attribution.crediting import Crediting
 from crm_api.domains.attribution.gathering import Asked, Days, Goal
 from crm_api.domains.attribution.results import Gathered, Results, figures
+from crm_api.domains.attribution.standard_credits import CREDITS
 from crm_api.domains.attribution.weighing import Model
 from crm_api.domains.campaigns.service import CampaignService
 from crm_api.kit.db.tx import Tx
@@ -182,4 +183,4 @@ RESULTS = ComputedReport(
     judge=_need_campaign,
     compute=_results,
 )
-STANDARD_REPORTS = (RESULTS,)
+STANDARD_REPORTS = (RESULTS, CREDITS)

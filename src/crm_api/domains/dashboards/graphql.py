@@ -9,10 +9,12 @@ import strawberry
 from crm_api.domains.dashboards import schemas
 from crm_api.domains.dashboards.service import DashboardService
 from crm_api.domains.dashboards.showing import Showing
+from crm_api.domains.reports.graphql import ReportRowsBehind
 from crm_api.kit.errors import Unauthenticated
 from crm_api.kit.graphql.context import GraphInfo
 from crm_api.kit.graphql.fields import Collection
-from crm_api.kit.graphql.types import type_from
+from crm_api.kit.graphql.mutations import shape_given
+from crm_api.kit.graphql.types import input_from, type_from
 from crm_api.kit.live import Ended
 
 
@@ -32,6 +34,7 @@ class DashboardStale:
 
 
 _DASHBOARDS = Collection(DashboardService, Dashboard)
+_Cell = input_from(schemas.DashboardCellInput)
 
 
 @strawberry.type
@@ -45,6 +48,17 @@ class DashboardQueries:
         """What all tiles show to whoever asks; a tile that fails tells why."""
         given = cast("dict[str, Any]", parameters or {})
         return cast("Any", await Showing(info.context.tx).data(id, given))
+
+    @strawberry.field
+    async def dashboard_rows_behind(
+        self,
+        info: GraphInfo,
+        id: UUID,
+        input: _Cell,  # pyright: ignore[reportInvalidTypeForm, reportUnknownParameterType]
+    ) -> ReportRowsBehind:
+        """The records behind a cell of a tile, as they are now."""
+        data = shape_given(schemas.DashboardCellInput, input)
+        return cast("Any", await Showing(info.context.tx).opened(id, data))
 
     @strawberry.field
     async def dashboard_stale(self, info: GraphInfo, id: UUID, after: str) -> DashboardStale:

@@ -4,10 +4,11 @@ from typing import Annotated, Any, cast
 
 from fastapi import Header, Query, Request, Response
 
-from crm_api.domains.dashboards.schemas import DashboardData, DashboardStale
+from crm_api.domains.dashboards.schemas import DashboardCellInput, DashboardData, DashboardStale
 from crm_api.domains.dashboards.service import DashboardService
 from crm_api.domains.dashboards.showing import Showing
 from crm_api.domains.reports.printing import Paper, dashboard_pdf
+from crm_api.domains.reports.shown import ReportRowsBehind
 from crm_api.kit.db.json import decode
 from crm_api.kit.errors import Invalid
 from crm_api.kit.rest import answers
@@ -59,6 +60,17 @@ def _given(text: str | None) -> dict[str, Any]:
 async def data(id: Id, tx: Reading, parameters: Given = None) -> Response:
     """As of one moment and as far as the reader sees the records; a tile that fails tells why."""
     return answers.plain(await Showing(tx).data(id, _given(parameters)))
+
+
+@dashboards.post(
+    "/{id}/drilldown",
+    operation_id="drillDashboard",
+    summary="The records behind a cell of a tile",
+    responses={200: {"model": ReportRowsBehind}} | problems(400, 403, 404, 415, 422),
+)
+async def drilldown(id: Id, tx: Reading, body: DashboardCellInput) -> Response:
+    """As a filter of their collection; `cell` stands beside each row, total and value."""
+    return answers.plain(await Showing(tx).opened(id, body))
 
 
 @dashboards.get(

@@ -7,15 +7,12 @@ from uuid import UUID
 from pydantic import Field, StringConstraints
 
 from crm_api.domains.reports.models import Sharing
-from crm_api.domains.reports.schemas import (
-    Filtering,
-    Label,
+from crm_api.domains.reports.schemas import Filtering, Label, ReportParameter, StandardName
+from crm_api.domains.reports.shown import (
     ReportColumn,
     ReportMetricOut,
-    ReportParameter,
     ReportRow,
     ReportTotal,
-    StandardName,
     StandardReportOut,
 )
 from crm_api.kit.problems import Problem
@@ -106,6 +103,19 @@ class DashboardOut(Out):
     sharing: Sharing
 
 
+class DashboardCellInput(Schema):
+    """A cell of a tile, with what its data was asked for with."""
+
+    tile: Key = Field(description="The key of the tile.")
+    cell: Annotated[str, Field(max_length=4_000)] = Field(
+        description="That of a row, a total or the value."
+    )
+    measure: Label | None = Field(None, description="Whose own filter holds, too.")
+    parameters: dict[Key, Any] = Field(
+        default_factory=dict, max_length=20, description="Values of the dashboard's parameters."
+    )
+
+
 class DashboardTileData(Shape):
     """What a tile shows to whoever asks."""
 
@@ -124,6 +134,7 @@ class DashboardTileData(Shape):
     view: View | None = None
     metric: ReportMetricOut | None = None
     value: Any = None
+    cell: str | None = Field(None, description="Asks for the rows behind the value of a metric.")
     text: str | None = None
     columns: list[ReportColumn] = Field(default_factory=list)
     rows: list[ReportRow] = Field(default_factory=list)

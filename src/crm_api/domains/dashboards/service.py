@@ -79,6 +79,7 @@ class DashboardService(NamedService[Dashboard]):
                 if tile.kind == "report":
                     await self._need_report(tile, reports, declared)
                 elif tile.kind == "metric":
+                    _need_filter(tile)
                     given, later = _said(tile, declared)
                     read(DAYS, given, self.tx, later)
             keys.add(tile.key)
@@ -99,6 +100,12 @@ class DashboardService(NamedService[Dashboard]):
             report.need_measure(self.tx, tile.measure)
         if tile.filter:
             report.need_filter()
+
+
+def _need_filter(tile: DashboardTile) -> None:
+    """Raise `Invalid` for conditions on a metric that takes none."""
+    if tile.filter and Declared.metrics[tile.metric or ""].figure is not None:
+        raise unfit("/filter", "computed_metric", f"{tile.metric} has no filters.")
 
 
 def _said(

@@ -6,14 +6,14 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from crm_api.domains.dashboards.schemas import DashboardTile
+from crm_api.domains.dashboards.schemas import DashboardCellInput, DashboardTile
 from crm_api.domains.dashboards.service import DAYS, DashboardService, kept
 from crm_api.domains.reports.asking import Key, NamedReport, named_reports, on_the_way
 from crm_api.domains.reports.buckets import Calendar
 from crm_api.domains.reports.compiling import Plan
 from crm_api.domains.reports.declared import Declared
 from crm_api.domains.reports.library import Library
-from crm_api.domains.reports.metrics import Metrics
+from crm_api.domains.reports.metrics import AskedMetric, Metrics
 from crm_api.domains.reports.operands import unfit
 from crm_api.domains.reports.parameters import read, typed
 from crm_api.domains.reports.questions import Asked, Question, hash_of
@@ -133,7 +133,8 @@ class Showing:
     ) -> Row:
         told: Row = {"key": tile.key, "kind": tile.kind, "error": None, "text": tile.text}
         told |= {"depends_on": depends_on(tile, reports), "columns": [], "rows": [], "totals": []}
-        told |= dict.fromkeys(("report_kind", "standard", "parameters", "metric", "value"))
+        told |= dict.fromkeys(("report_kind", "standard", "parameters", "metric"))
+        told |= {"value": None, "cell": None}
         told |= {"measure": tile.measure, "view": tile.view, "truncated": False}
         try:
             if tile.kind == "report":
@@ -143,6 +144,27 @@ class Showing:
         except CrmError as error:
             told["error"] = problem_of(error, None)
         return told
+
+    async def opened(self, id: UUID, asked: DashboardCellInput) -> Row:
+        """The records behind a cell of a tile, as they are now; raises `Invalid`, `NotFound`."""
+        dashboard = await DashboardService(self.tx).get(id)
+        values = valued(parsed(dashboard.parameters), asked.parameters)
+        tiles = [DashboardTile.model_validate(one) for one in parsed(dashboard.tiles)]
+        tile = next((one for one in tiles if one.key == asked.tile), None)
+        if tile is None:
+            raise unfit("/tile", "unknown_tile", "The dashboard has no tile of this key.")
+        if tile.kind == "metric":
+            metrics = Metrics(self.tx)
+            own = _asked_metric(metrics, tile, values)
+            try:
+                return await metrics.opened(own, asked.cell, asked.measure)
+            except CrmError as error:
+                raise error.in_body() from None
+        if tile.kind == "text":
+            raise unfit("/tile", "no_cells", "A text has no cells.")
+        library = Library(self.tx)
+        question = (await _asked(library, tile, await _named(self.tx, [tile]), values)).question
+        return await library.behind(question, asked.cell, asked.measure)
 
     async def stale(self, id: UUID, cursor: str) -> Row:
         """The tiles whose records something has happened to since."""
@@ -239,11 +261,20 @@ async def _of_report(
 
 
 async def _of_metric(at: _Within, tile: DashboardTile, values: Mapping[str, Any]) -> Row:
-    days = read(DAYS, kept(tile.parameters, values), at.tx)
-    further = kept(tile.filter, values)
-    found = await at.of(tile.metric or "", tile.by, days["from"], days["to"], further)
-    names = ("metric", "value", "columns", "rows", "truncated")
+    found = await at.of(_asked_metric(at, tile, values))
+    names = ("metric", "value", "cell", "columns", "rows", "truncated")
     return {name: found[name] for name in names}
+
+
+def _asked_metric(at: Library, tile: DashboardTile, values: Mapping[str, Any]) -> AskedMetric:
+    days = read(DAYS, kept(tile.parameters, values), at.tx)
+    return AskedMetric(
+        name=tile.metric or "",
+        by=tile.by,
+        first=days["from"],
+        last=days["to"],
+        filter=kept(tile.filter, values),
+    )
 
 
 def depends_on(tile: DashboardTile, reports: Reports) -> list[str]:

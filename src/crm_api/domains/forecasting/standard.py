@@ -1,13 +1,11 @@
 """The standard reports of deals."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from crm_api.domains.forecasting.metrics import CLOSED, DECIDED
 from crm_api.domains.forecasting.standard_forecasts import FORECAST_REPORTS
 from crm_api.domains.forecasting.standard_pipelines import PIPELINE_REPORTS
 from crm_api.domains.forecasting.standard_products import BY_PRODUCT
 from crm_api.domains.forecasting.standard_stages import STAGE_REPORTS
+from crm_api.kit.report_words import counted, share, total
 from crm_api.kit.reporting import SPAN, DefinedReport, StandardReport
 
 _BY = {
@@ -18,16 +16,17 @@ _BY = {
 }
 
 
-def _of(status: str) -> Mapping[str, Any]:
-    return {"name": status, "function": "count", "filter": {"status": status}}
+_ENDS = ("won", "lost")
 
 
 def _outcomes(key: str, field: str, title: str) -> StandardReport:
     return DefinedReport(
         name=f"deal_outcomes_by_{key}",
         title=f"Won and lost by {title}",
-        text=f"Deals that were won or lost within the days, by {title}.",
-        formula="rate = won / (won + lost); null without any",
+        text=f"Deals that were won or lost within the days, by {title}: how many, and for how much "
+        "in the organization's currency.",
+        formula="rate = won / (won + lost); null without any; won_amount, lost_amount = Σ amount of "
+        "these deals",
         source="deal",
         parameters=SPAN,
         dated_by=CLOSED,
@@ -35,10 +34,10 @@ def _outcomes(key: str, field: str, title: str) -> StandardReport:
             "filter": DECIDED,
             "groupings": [{"field": field}],
             "measures": [
-                {"name": "decided", "function": "count"},
-                _of("won"),
-                _of("lost"),
-                {"name": "rate", "function": "ratio", "of": ["won", "decided"]},
+                counted("decided"),
+                *(counted(end, {"status": end}) for end in _ENDS),
+                *(total(f"{end}_amount", "base_amount", {"status": end}) for end in _ENDS),
+                share("rate", "won", "decided"),
             ],
             "totals": True,
         },

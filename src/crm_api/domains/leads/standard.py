@@ -30,10 +30,11 @@ def _aged(name: str, least: str | None, most: str | None) -> dict[str, object]:
 STANDARD_REPORTS = (
     DefinedReport(
         name="lead_source_revenue",
+        version=2,
         title="Sources of leads and what they brought",
         text="Leads that came within the days by source and medium: how many were converted, how many "
         "of their deals were won, and for how much, in the organization's currency.",
-        formula="conversion = converted / leads; win_rate = won / leads; "
+        formula="conversion = converted / leads; won_share = won / leads; "
         "revenue = Σ amount of the deals won that leads became",
         source="lead",
         parameters=SPAN,
@@ -46,7 +47,7 @@ STANDARD_REPORTS = (
                 counted("won", _WON),
                 total("revenue", "deal.base_amount", _WON),
                 share("conversion", "converted", "leads"),
-                share("win_rate", "won", "leads"),
+                share("won_share", "won", "leads"),
             ],
             "totals": True,
         },

@@ -121,7 +121,7 @@ FAIRNESS = ComputedReport(
         ReportField("pool_id", "grouping", "uuid", "The pool.", label="pool"),
         ReportField("user_id", "grouping", "uuid", "The member."),
         ReportField("pool", "column", "text", "The name of the pool."),
-        ReportField("weight", "measure", "integer", "Their weight in the pool."),
+        ReportField("weight", "measure", "integer", "Their weight in the pool.", unit="number"),
         ReportField("assigned", "measure", "integer", "Leads that they were given."),
         ReportField("per_weight", "measure", "number", "The same for their weight."),
         ReportField("gini", "measure", "number", "Of the members of a pool: 0 is equal."),

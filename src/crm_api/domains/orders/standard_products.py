@@ -30,7 +30,7 @@ PRODUCT = (
 _NOT_OFFERED: Mapping[str, Any] = {
     **dict.fromkeys(("quotes", "won", "lost"), 0),
     **dict.fromkeys(("quoted", "discount"), Decimal(0)),
-    **dict.fromkeys(("win_rate", "discount_share", "margin", "margin_share")),
+    **dict.fromkeys(("acceptance", "discount_share", "margin", "margin_share")),
 }
 _NOT_ORDERED: Mapping[str, Any] = {
     **dict.fromkeys(("orders", "attached"), 0),
@@ -105,7 +105,7 @@ def _offered(row: Any, *, margin: bool) -> Given:
         "quotes": row.quotes,
         "won": row.won,
         "lost": row.lost,
-        "win_rate": _ratio(row.won, row.won + row.lost),
+        "acceptance": _ratio(row.won, row.won + row.lost),
         "quoted": row.quoted,
         "discount": discount,
         "discount_share": _ratio(discount, row.list_value),
@@ -129,11 +129,12 @@ def _ratio(part: Decimal | int, whole: Decimal | int) -> Decimal | None:
 
 PRODUCT_PERFORMANCE = ComputedReport(
     name="product_performance",
+    version=2,
     title="Performance of products",
     text="What became of the quotes that were sent within the days and have a product among what "
     "counts, and in which orders that were confirmed within the days it is, each in its currency. "
     "What falls due again counts as often as its term says, and for a year without one.",
-    formula="win_rate = won / (won + lost); discount = Σ price × quantity × how often it falls due, "
+    formula="acceptance = won / (won + lost); discount = Σ price × quantity × how often it falls due, "
     "without taxes − quoted; discount_share = discount / (quoted + discount); attach_rate = "
     "attached / orders; margin = net − costs of what was won; margin_share = margin / net of it",
     source="quote",
@@ -154,7 +155,7 @@ PRODUCT_PERFORMANCE = ComputedReport(
         ReportField("quotes", "measure", "integer", "Quotes with it."),
         ReportField("won", "measure", "integer", "Those that were accepted."),
         ReportField("lost", "measure", "integer", "Those that were declined."),
-        ReportField("win_rate", "measure", "ratio", "Accepted ones by those that were decided."),
+        ReportField("acceptance", "measure", "ratio", "Accepted ones by those that were decided."),
         ReportField("quoted", "measure", "amount", "What was offered in all, without taxes."),
         ReportField("discount", "measure", "amount", "What was taken off it."),
         ReportField("discount_share", "measure", "ratio", "That by what it was before."),

@@ -7,7 +7,7 @@ from typing import Any
 
 from crm_api.domains.report_watch.reader import maker_of
 from crm_api.domains.report_watch.timing import today
-from crm_api.domains.reports.metrics import Metrics
+from crm_api.domains.reports.metrics import AskedMetric, Metrics
 from crm_api.domains.reports.runs import BY_JOB
 from crm_api.kit.automation import zone_of
 from crm_api.kit.jobs import JobContext
@@ -26,5 +26,6 @@ async def value_of(
     if days is not None:
         last = today(reader.now, str(await zone_of(reader)))
     first = last and last - timedelta(days=(days or 1) - 1)
-    found = await Metrics(reader, BY_JOB).of(metric, None, first, last, filter)
+    asked = AskedMetric(name=metric, first=first, last=last, filter=filter)
+    found = await Metrics(reader, BY_JOB).of(asked)
     return None if found["value"] is None else Decimal(str(found["value"]))

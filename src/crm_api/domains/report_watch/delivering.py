@@ -51,8 +51,12 @@ async def found_for(context: JobContext, asked: Delivery) -> Found:
         if await is_suppressed(reader, asked.whom):
             return Found("skipped", "suppressed")
     report, answer = await _result(reader, asked)
-    if asked.condition is not None and not meets(answer, asked.condition):
-        return Found("skipped", "condition_not_met")
+    if asked.condition is not None:
+        if asked.condition["measure"] not in {column["name"] for column in answer["columns"]}:
+            # Of a report that has been changed since.
+            return Found("failed", "unknown_measure")
+        if not meets(answer, asked.condition):
+            return Found("skipped", "condition_not_met")
     text = text_of(answer)
     if asked.kind == "webhook" or (is_user and asked.format is None):
         return Found("sent", None, text, report.record)

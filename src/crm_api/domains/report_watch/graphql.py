@@ -10,6 +10,7 @@ from crm_api.domains.report_watch.service import AlertService, ReportScheduleSer
 from crm_api.domains.reports.graphql import Report
 from crm_api.kit.graphql.context import GraphInfo
 from crm_api.kit.graphql.fields import Collection
+from crm_api.kit.graphql.mutations import mutation
 from crm_api.kit.graphql.paging import page_size
 from crm_api.kit.graphql.relations import related
 from crm_api.kit.graphql.types import type_from
@@ -32,6 +33,11 @@ class ReportDelivery:
     """What became of one occurrence for one recipient."""
 
 
+@type_from(schemas.ReportScheduleResult)
+class ReportScheduleResult:
+    """What the report of a schedule comes to for whoever asks."""
+
+
 _SCHEDULES = Collection(ReportScheduleService, ReportSchedule)
 _ALERTS = Collection(AlertService, Alert)
 
@@ -50,6 +56,23 @@ class ReportWatchQueries:
         found = await service.records.last(schedule_id, page_size(first))
         return cast("Any", found)
 
+    @strawberry.field
+    async def report_schedule_result(self, info: GraphInfo, id: UUID) -> ReportScheduleResult:
+        """What its report comes to now, with its parameters, as whoever asks sees it."""
+        return cast("Any", await ReportScheduleService(info.context.tx).result(id))
+
+
+@strawberry.type
+class ReportWatchMutations:
+    """What is done with schedules."""
+
+    @mutation
+    async def run_report_schedule(
+        self, info: GraphInfo, id: UUID, expected_version: int | None = None
+    ) -> ReportSchedule:
+        """Have it told now to all its recipients, if its condition holds."""
+        return await ReportScheduleService(info.context.tx).run(id, expected_version)
+
 
 QUERIES = (_SCHEDULES.query(), _ALERTS.query(), ReportWatchQueries)
-MUTATIONS = (_SCHEDULES.mutation(), _ALERTS.mutation())
+MUTATIONS = (_SCHEDULES.mutation(), _ALERTS.mutation(), ReportWatchMutations)

@@ -1,10 +1,19 @@
 """Schedules and alerts over REST."""
 
+from typing import Any
+from uuid import UUID
+
 from fastapi import Response
 
-from crm_api.domains.report_watch.schemas import ReportDeliveryList
+from crm_api.domains.report_watch.schemas import (
+    ReportDeliveryList,
+    ReportScheduleOut,
+    ReportScheduleResult,
+)
 from crm_api.domains.report_watch.service import AlertService, ReportScheduleService
+from crm_api.kit.db.tx import Tx
 from crm_api.kit.rest import answers
+from crm_api.kit.rest.actions import add_action
 from crm_api.kit.rest.params import Limit
 from crm_api.kit.rest.problems import problems
 from crm_api.kit.rest.records import Id
@@ -27,5 +36,31 @@ async def deliveries(id: Id, tx: Reading, limit: Limit = 50) -> Response:
     await service.get(id)
     return answers.plain({"data": await service.records.last(id, limit)})
 
+
+@schedules.get(
+    "/{id}/result",
+    operation_id="getReportScheduleResult",
+    summary="What the report of a schedule comes to",
+    responses={200: {"model": ReportScheduleResult}} | problems(403, 404, 409, 422),
+)
+async def result(id: Id, tx: Reading) -> Response:
+    """Now, with its parameters, as whoever asks sees it: where events of endpoints lead."""
+    return answers.plain(await ReportScheduleService(tx).result(id))
+
+
+async def _run(tx: Tx, id: UUID, _: Any, expected: int | None) -> Any:
+    return await ReportScheduleService(tx).run(id, expected)
+
+
+add_action(
+    schedules,
+    "run",
+    _run,
+    ReportScheduleOut,
+    (
+        "Have a schedule told now",
+        "To all its recipients, if its condition holds; when it is due next stays as it is.",
+    ),
+)
 
 ROUTERS = (schedules, alerts)

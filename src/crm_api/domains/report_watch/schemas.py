@@ -10,6 +10,7 @@ from pydantic import Field, StringConstraints
 from crm_api.domains.report_watch.judging import Comparison
 from crm_api.domains.report_watch.models import Format, Method, Season, Sharing, State
 from crm_api.domains.reports.schemas import Filtering, StandardName
+from crm_api.domains.reports.shown import ReportAnswer, StandardReportOut
 from crm_api.kit.schema import Create, Day, Name, Out, Schema, Shape, TimeZone, patch_of
 
 Number = Annotated[Decimal, Field(max_digits=20, decimal_places=6)]
@@ -20,7 +21,8 @@ class ReportRecipient(Schema):
     """Who is told: a user, the members of a team, an address outside, or endpoints."""
 
     kind: Literal["user", "team", "email", "webhook"] = Field(
-        description="`webhook` has the event told to the endpoints of whoever sees it."
+        description="`webhook` has the event told to the endpoints of whoever sees it; its `result` is "
+        "where they get what it comes to, each as its own key sees it."
     )
     id: UUID | None = Field(None, description="Of the user or team.")
     address: Annotated[str, StringConstraints(pattern=r"^[^@\s]{1,64}@[^@\s]{3,190}$")] | None = (
@@ -104,6 +106,17 @@ class ReportScheduleOut(Out):
     is_active: bool
     sharing: Sharing
     next_at: datetime | None
+
+
+class ReportScheduleResult(Shape):
+    """What the report of a schedule comes to for whoever asks."""
+
+    report_id: UUID | None
+    standard: StandardReportOut | None = Field(description="Of a standard report.")
+    parameters: dict[str, Any] = Field(
+        description="With what it is run; of a standard report days are absolute."
+    )
+    answer: ReportAnswer
 
 
 class ReportDelivery(Shape):

@@ -10,6 +10,7 @@ from uuid import UUID
 from pydantic import TypeAdapter
 
 from crm_api.domains.report_watch.judging import Bound, robust_z
+from crm_api.domains.report_watch.messages import DeliverReport
 from crm_api.domains.report_watch.models import Alert, ReportSchedule
 from crm_api.domains.report_watch.notices import notify
 from crm_api.domains.report_watch.repository import AREA, Alerts, Schedules, known
@@ -23,13 +24,15 @@ from crm_api.domains.report_watch.schemas import (
 from crm_api.domains.report_watch.timing import Timing, today
 from crm_api.domains.reports.asking import key_of, named_reports, unknown
 from crm_api.domains.reports.declared import Declared
+from crm_api.domains.reports.library import Library
 from crm_api.domains.reports.operands import unfit
 from crm_api.kit.crud.named import NamedService
 from crm_api.kit.crud.personal import Impersonal
 from crm_api.kit.crud.plain import columns_of
-from crm_api.kit.db.json import decode, encode
+from crm_api.kit.db.json import decode, encode, parsed
 from crm_api.kit.db.tx import Tx
-from crm_api.kit.errors import Invalid
+from crm_api.kit.errors import Invalid, NotFound
+from crm_api.kit.ids import new_id
 from crm_api.kit.query.filters import parse
 from crm_api.kit.recurrence import BadRule
 from crm_api.platform.notifications.repository import members_of
@@ -37,7 +40,7 @@ from crm_api.platform.notifications.repository import members_of
 OUTSIDE = "send_reports_outside"
 _RECIPIENTS = TypeAdapter(list[ReportRecipient])
 _TIMES = frozenset({"cron", "rule", "starts_on", "at", "time_zone", "is_active"})
-_REPORT = frozenset({"report_id", "standard_report", "parameters"})
+_REPORT = frozenset({"report_id", "standard_report", "parameters", "condition"})
 _MEASURED = ("metric", "filter", "days")
 _BOUNDS = frozenset({"method", "comparison", "threshold", "clear_at"})
 
@@ -114,7 +117,7 @@ class ReportScheduleService(NamedService[ReportSchedule]):
             # As it is stored, so that the same again is no change.
             values["condition"] = decode(encode(values["condition"]))
         if not _REPORT.isdisjoint(values):
-            await self._need_report(whole)
+            await self._need_report({**whole, **values})
         if not _TIMES.isdisjoint(values):
             if whole.get("starts_on") is None:
                 whole["starts_on"] = today(self.tx.now, whole["time_zone"])
@@ -129,6 +132,46 @@ class ReportScheduleService(NamedService[ReportSchedule]):
         if report is None:
             raise unknown(key)
         await report.need(self.tx, whole["parameters"])
+        condition = whole["condition"]
+        if condition is not None:
+            report.need_number(self.tx, condition["measure"], "/condition/measure")
+
+    async def begin(self, row: Any, occurrence: datetime) -> None:
+        """Have everybody told of an occurrence, each once."""
+        whom = ids_of(row.recipients, "user"), ids_of(row.recipients, "team")
+        users = [member["id"] for member in await members_of(self.tx, *whom)]
+        told = [f"user:{user}" for user in users]
+        told += sorted({f"email:{r['address']}" for r in row.recipients if r["kind"] == "email"})
+        told += ["webhook:"] if any(r["kind"] == "webhook" for r in row.recipients) else []
+        ids = [new_id() for _ in told]
+        for id in await self.records.begin(row.id, occurrence, ids, told):
+            self.tx.enqueue(DeliverReport(id))
+
+    async def run(self, id: UUID, expected: int | None) -> Any:
+        """Have it told now, whenever it is due next; by whoever may change it."""
+        self.need("update")
+        current = await self.locked(id, expected)
+        if any(one["kind"] == "email" for one in current.recipients):
+            self.tx.actor.permitted(OUTSIDE)
+        await self.begin(current, self.tx.now)
+        return await self.told(self.shown_of(current))
+
+    async def result(self, id: UUID) -> dict[str, Any]:
+        """What its report comes to now, as whoever asks sees it; raises `Invalid`, `Forbidden`."""
+        row = await self.get(id)
+        given = parsed(row.parameters)
+        key = key_of(row.report_id, row.standard_report)
+        report = (await named_reports(self.tx, [key])).get(key)
+        if report is None:
+            raise NotFound("There is no such report, or you do not see it.")
+        library = Library(self.tx)
+        asked = await report.asked(library, given)
+        return {
+            "report_id": row.report_id,
+            "standard": asked.standard,
+            "parameters": given if asked.parameters is None else asked.parameters,
+            "answer": await library.run(asked.question),
+        }
 
     async def delivery(self, id: UUID) -> Delivery | None:
         """A delivery that is to be made, whoever asks; None once something has become of it."""
@@ -157,7 +200,7 @@ class ReportScheduleService(NamedService[ReportSchedule]):
         )
 
     async def tell(self, asked: Delivery) -> None:
-        """The event that endpoints of the owner get: which report to ask for, and of when."""
+        """The event that endpoints get: which report it is, of when, and where its result is."""
         self.tx.record(
             "report_schedule.occurred",
             entity="report_schedule",
@@ -168,6 +211,7 @@ class ReportScheduleService(NamedService[ReportSchedule]):
                 "standard_report": asked.standard_report,
                 "parameters": dict(asked.parameters),
                 "occurrence_at": asked.occurrence_at,
+                "result": f"/v1/report-schedules/{asked.schedule_id}/result",
             },
         )
 

@@ -8,23 +8,28 @@ from uuid import UUID
 
 from crm_api.domains.reports.buckets import Calendar
 from crm_api.domains.reports.declared import Declared
-from crm_api.domains.reports.expanding import FUNNEL
+from crm_api.domains.reports.definitions import columns_of
+from crm_api.domains.reports.expanding import BEGINS, ENDS, FUNNEL
 from crm_api.domains.reports.library import Library, judge
-from crm_api.domains.reports.operands import unfit
+from crm_api.domains.reports.operands import pointed, unfit
 from crm_api.domains.reports.parameters import filled, read, sampled
 from crm_api.domains.reports.questions import Asked
-from crm_api.domains.reports.running import Reports
+from crm_api.domains.reports.running import Reports, columns_of_table
 from crm_api.domains.reports.schemas import ReportParameter
 from crm_api.domains.reports.service import ReportService
 from crm_api.kit.db.json import parsed
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Invalid
+from crm_api.kit.query.filters import parse
 from crm_api.kit.reporting import ComputedReport, DefinedReport, StandardReport
 
 Key = UUID | str
 """The id of a saved report, or the name of a standard one."""
 Given = Mapping[str, Any]
 NOTHING: Given = {}
+Columns = Mapping[str, tuple[str, str]]
+"""By name their roles and kinds."""
+_NUMBERS = frozenset({"integer", "number", "amount", "ratio"})
 _WORDS = frozenset({"and", "or", "not"})
 _ANY_CALENDAR = Calendar("UTC", "EUR")
 
@@ -49,8 +54,18 @@ class NamedReport(ABC):
         """
 
     @abstractmethod
+    def columns(self, tx: Tx) -> Columns:
+        """What it answers besides groupings, in its order."""
+
     def need_measure(self, tx: Tx, name: str) -> None:
         """Raise `Invalid` where a chart of it cannot draw this."""
+        found = self.columns(tx).items()
+        _need_one_of([one for one, (role, _) in found if role == "measure"], name, "/measure")
+
+    def need_number(self, tx: Tx, name: str, at: str) -> None:
+        """Raise `Invalid`, pointed at, where it has no column of numbers that is called so."""
+        found = self.columns(tx).items()
+        _need_one_of([one for one, (_, kind) in found if kind in _NUMBERS], name, at)
 
     @abstractmethod
     def need_filter(self) -> None:
@@ -79,22 +94,29 @@ class _Saved(NamedReport):
         del tx
         filled(self.definition, self.parameters, {**given, **later})
 
-    def need_measure(self, tx: Tx, name: str) -> None:
+    def columns(self, tx: Tx) -> Columns:
         declared = [ReportParameter.model_validate(one) for one in self.parameters]
         query = sampled(self.definition, declared)
-        known: Collection[str] = FUNNEL if query.kind == "funnel" else ()
-        if query.kind not in {"table", "funnel"}:
-            plan = Reports(tx).planned(query, _ANY_CALENDAR)
-            known = [measure.asked.name for measure in plan.visible]
-        _need_one_of(known, name)
+        if query.kind == "funnel":
+            return {name: ("measure", kind) for name, kind in FUNNEL.items()}
+        if query.kind == "table":
+            listing = Reports(tx).source(query.source).records.listing
+            listed = columns_of_table(tx, query, listing)
+            return {column.name: ("column", column.kind) for column in listed}
+        plan = Reports(tx).planned(query, _ANY_CALENDAR)
+        known = {measure.asked.name: measure.kind for measure in plan.visible}
+        if query.kind == "waterfall":
+            known |= dict.fromkeys((BEGINS, ENDS), plan.visible[0].kind)
+        return {name: ("measure", kind) for name, kind in known.items()}
 
     def need_filter(self) -> None:
         pass
 
     async def asked(self, library: Library, given: Given, further: Given = NOTHING) -> Asked:
-        del library
         query = filled(self.definition, self.parameters, given)
         if further:
+            with pointed("/filter"):
+                parse(further, library.source(query.source).records.listing, library.tx)
             both = [dict(part) for part in (query.filter, further) if part]
             filter = both[0] if len(both) == 1 else {"and": both}
             query = query.model_copy(update={"filter": filter})
@@ -114,16 +136,10 @@ class _Standard(NamedReport):
         Library(tx).named(self.report.name)
         await judge(tx, self.report, read(self.report.parameters, given, tx, later))
 
-    def need_measure(self, tx: Tx, name: str) -> None:
+    def columns(self, tx: Tx) -> Columns:
         del tx
-        report = self.report
-        if isinstance(report, ComputedReport):
-            known = [column.name for column in report.columns if column.role == "measure"]
-        else:
-            assert isinstance(report, DefinedReport)
-            measures = report.definition["measures"]
-            known = [one["name"] for one in measures if not one.get("hidden")]
-        _need_one_of(known, name)
+        known = columns_of(self.report)
+        return {one.name: (one.role, one.kind) for one in known if one.role != "grouping"}
 
     def need_filter(self) -> None:
         if isinstance(self.report, ComputedReport):
@@ -141,10 +157,10 @@ class _Standard(NamedReport):
         return on_the_way(report.source, named)
 
 
-def _need_one_of(known: Collection[str], name: str) -> None:
+def _need_one_of(known: Collection[str], name: str, at: str) -> None:
     if name not in known:
         listed = f"One of {', '.join(known)}." if known else "It has no measures."
-        raise unfit("/measure", "unknown_measure", listed)
+        raise unfit(at, "unknown_measure", listed)
 
 
 async def named_reports(tx: Tx, keys: Iterable[Key]) -> dict[Key, NamedReport]:

@@ -9,6 +9,7 @@ from types import ModuleType
 from typing import Any, Literal
 
 from crm_api.domains.reports.operands import unfit
+from crm_api.domains.reports.units import written
 from crm_api.kit.documents.directions import isolated
 from crm_api.kit.documents.drawings import png_of
 from crm_api.kit.documents.texts import changed
@@ -188,7 +189,7 @@ def _titled(column: Mapping[str, Any]) -> str:
     name = str(column.get("label") or column["name"])
     if len(name) > _LONGEST_TITLE:
         name = f"{name[: _LONGEST_TITLE - 1]}…"
-    extra = column.get("currency") or column.get("unit")
+    extra = column.get("currency") or written(column.get("unit"))
     return f"{name} ({extra})" if extra else name
 
 

@@ -23,6 +23,7 @@ from sqlalchemy import tuple_ as sql_tuple
 from crm_api.domains.reports.buckets import Calendar
 from crm_api.domains.reports.converting import RATES, Money
 from crm_api.domains.reports.finishing import Finish, compared, finish_of, unknown_column
+from crm_api.domains.reports.grouping import Group, group_of
 from crm_api.domains.reports.measuring import (
     AFTERWARDS,
     ALONG_TIME,
@@ -30,14 +31,11 @@ from crm_api.domains.reports.measuring import (
     Setting,
     aggregate,
     known_measure,
-    local_day,
 )
-from crm_api.domains.reports.operands import DATED, Operand, operand_of, pointed, unfit
+from crm_api.domains.reports.operands import pointed, unfit
 from crm_api.domains.reports.partials import add_up, grouped, of_groups, tallied
 from crm_api.domains.reports.schemas import (
     MAX_GROUPS,
-    Bucket,
-    ReportGrouping,
     ReportMeasure,
     ReportQuery,
 )
@@ -51,45 +49,10 @@ from crm_api.kit.query.page import matching, value_names
 from crm_api.kit.query.places import joined
 from crm_api.kit.query.selection import PageQuery, Selection
 from crm_api.kit.query.statements import Statement, compiled
+from crm_api.kit.query.taking import WRITTEN, Limits
 from crm_api.kit.query.visibility import Sight, bound
 
 _ALL = Filter().shape
-
-
-@dataclass(frozen=True)
-class Group:
-    """A grouping that fits."""
-
-    asked: ReportGrouping
-    operand: Operand
-    since: Operand | None = None
-
-    @property
-    def name(self) -> str:
-        """That of its column."""
-        return self.asked.label
-
-    @property
-    def bucket(self) -> Bucket | None:
-        """The stretch of the calendar that it is by."""
-        return self.asked.bucket
-
-    @property
-    def kind(self) -> str:
-        """That of its values."""
-        if self.since is not None:
-            return "integer"
-        return "day" if self.bucket is not None else self.operand.kind
-
-    def expression(self, calendar: Calendar) -> ColumnElement[Any]:
-        """Its value for a record."""
-        if self.bucket is None:
-            return self.operand.expression
-        begins = calendar.start(local_day(self.operand, calendar), self.bucket)
-        if self.since is None:
-            return begins
-        since = calendar.start(local_day(self.since, calendar), self.bucket)
-        return calendar.distance(since, begins, self.bucket)
 
 
 @dataclass
@@ -138,11 +101,19 @@ class Plan:
         return all(sight == Sight() for sight in sights)
 
 
-def planned(tx: Tx, query: ReportQuery, listing: Listing, sight: Sight, calendar: Calendar) -> Plan:
+def planned(
+    tx: Tx,
+    query: ReportQuery,
+    listing: Listing,
+    sight: Sight,
+    calendar: Calendar,
+    limits: Limits = WRITTEN,
+) -> Plan:
     """A report checked; raises `Invalid`, and `Forbidden` for what is hidden."""
-    plan = Plan(query, listing, sight, calendar, parse(query.filter, listing, tx))
+    wanted = parse(query.filter, listing, tx, limits=limits)
+    plan = Plan(query, listing, sight, calendar, wanted)
     for place, asked in enumerate(query.groupings):
-        plan.groups.append(_group(tx, listing, asked, f"/groupings/{place}"))
+        plan.groups.append(group_of(tx, listing, asked, f"/groupings/{place}"))
     _need_kind(plan)
     measures = query.measures or [
         ReportMeasure.model_validate({"name": "count", "function": "count"})
@@ -156,7 +127,7 @@ def planned(tx: Tx, query: ReportQuery, listing: Listing, sight: Sight, calendar
     for place, asked in enumerate(measures):
         known = known_measure(tx, listing, asked, place, plan.measures, setting)
         with pointed(f"/measures/{place}/filter"):
-            own = parse(asked.filter, listing, tx) if asked.filter else None
+            own = parse(asked.filter, listing, tx, limits=limits) if asked.filter else None
         known = replace(known, filter=own)
         _need_currency(plan, known)
         value, currencies = _of_known_currency(plan, known), _currencies(plan, known)
@@ -170,23 +141,6 @@ def planned(tx: Tx, query: ReportQuery, listing: Listing, sight: Sight, calendar
             raise unfit(at, "repeated_name", f"{name} stands twice.")
     plan.finish = finish_of(query, list(kinds), plan.measures)
     return plan
-
-
-def _group(tx: Tx, listing: Listing, asked: ReportGrouping, at: str) -> Group:
-    operand = operand_of(tx, listing, asked.field, f"{at}/field")
-    if not operand.groups:
-        message = f"{asked.field} is {operand.kind}: nothing is grouped by that."
-        raise unfit(f"{at}/field", "unfit_field", message)
-    is_dated = operand.kind in DATED
-    if is_dated != (asked.bucket is not None):
-        message = "Days and times take a bucket, such as month." if is_dated else "It has no days."
-        raise unfit(f"{at}/bucket", "bucket", message)
-    if asked.since is None:
-        return Group(asked, operand)
-    since = operand_of(tx, listing, asked.since, f"{at}/since")
-    if since.kind not in DATED:
-        raise unfit(f"{at}/since", "unfit_field", "Buckets lie between days or times.")
-    return Group(asked, operand, since)
 
 
 def _need_kind(plan: Plan) -> None:

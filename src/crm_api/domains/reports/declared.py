@@ -19,6 +19,8 @@ class Declared:
     """By the word for a record."""
     metrics: ClassVar[Mapping[str, Metric]] = {}
     standard: ClassVar[Mapping[str, StandardReport]] = {}
+    owners: ClassVar[Mapping[str, str]] = {}
+    """By the id of a metric or standard report the part that declares it, and answers for it."""
     tallies: ClassVar[Mapping[str, Tally]] = {}
     """By the word for a record."""
 
@@ -26,6 +28,10 @@ class Declared:
     def tell(cls, parts: Iterable[Part], services: Iterable[type[CrudService[Any]]]) -> None:
         """Take up what these parts declare; raises ValueError where it is of no collection."""
         cls.services = {s.repository.listing.entity: s for s in services if s.plain}
+        parts = list(parts)
+        cls.owners = {
+            one.id: part.key for part in parts for one in (*part.metrics, *part.standard_reports)
+        }
         found = [metric for part in parts for metric in part.metrics]
         cls.metrics = {metric.name: metric for metric in found}
         library = [report for part in parts for report in part.standard_reports]

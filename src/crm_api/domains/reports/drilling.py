@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
-from crm_api.domains.reports.compiling import Group, Plan
+from crm_api.domains.reports.compiling import Plan
+from crm_api.domains.reports.grouping import Group
 from crm_api.domains.reports.measuring import ALONG_TIME
 from crm_api.domains.reports.operands import Operand, unfit
 

@@ -6,11 +6,11 @@ from uuid import UUID
 
 import strawberry
 
-from crm_api.domains.reports import saved_schemas, schemas
+from crm_api.domains.reports import saved_schemas, schemas, shown
 from crm_api.domains.reports.charts import specification
 from crm_api.domains.reports.exporting import begin_export
 from crm_api.domains.reports.library import Library
-from crm_api.domains.reports.metrics import Metrics, metrics_of
+from crm_api.domains.reports.metrics import AskedMetric, Metrics, metrics_of
 from crm_api.domains.reports.running import Reports, sources_of
 from crm_api.domains.reports.runs import ReportRunService
 from crm_api.domains.reports.service import ReportService
@@ -24,42 +24,42 @@ from crm_api.kit.schema import Day, Schema
 from crm_api.platform.exports.graphql import ExportStarted
 
 
-@type_from(schemas.ReportAnswer)
+@type_from(shown.ReportAnswer)
 class ReportAnswer:
     """What a report comes to at this moment."""
 
 
-@type_from(schemas.ReportCheck)
+@type_from(shown.ReportCheck)
 class ReportCheck:
     """What a report would be."""
 
 
-@type_from(schemas.ReportRowsBehind)
+@type_from(shown.ReportRowsBehind)
 class ReportRowsBehind:
     """The records behind a cell, as a filter of their collection."""
 
 
-@type_from(schemas.ReportMetricOut)
+@type_from(shown.ReportMetricOut)
 class ReportMetric:
     """A number and its definition."""
 
 
-@type_from(schemas.ReportSourceOut)
+@type_from(shown.ReportSourceOut)
 class ReportSource:
     """What reports are of."""
 
 
-@type_from(schemas.MetricAnswer)
+@type_from(shown.MetricAnswer)
 class MetricAnswer:
     """A metric, by groups if any are asked for."""
 
 
-@type_from(schemas.StandardReportOut)
+@type_from(shown.StandardReportOut)
 class StandardReport:
     """A report that every organization has, with its definition."""
 
 
-@type_from(schemas.StandardReportAnswer)
+@type_from(shown.StandardReportAnswer)
 class StandardReportAnswer:
     """What a standard report comes to at this moment."""
 
@@ -129,11 +129,20 @@ _StandardCell = input_from(saved_schemas.ReportRunCellInput)
 _FromOrNone = Annotated[date | None, strawberry.argument(name="from")]
 
 
-class _Days(Schema):
-    """Days as REST takes them."""
+class _Given(Schema):
+    """Days and conditions as REST takes them."""
 
     start: Day | None = None
     to: Day | None = None
+    filter: dict[str, Any] | None = None
+
+
+def _asked_metric(
+    name: str, by: str | None, start: date | None, to: date | None, filter: Any
+) -> AskedMetric:
+    given = shape_given(_Given, {"start": start, "to": to, "filter": filter})
+    days = {"first": given.start, "last": given.to}
+    return AskedMetric(name=name, by=by, filter=given.filter or {}, **days)
 
 
 @strawberry.type
@@ -188,10 +197,33 @@ class ReportQueries:
         by: str | None = None,
         start: _FromOrNone = None,
         to: date | None = None,
+        filter: strawberry.scalars.JSON | None = None,
     ) -> MetricAnswer:
-        """A metric between two days, with the definition it was computed by."""
-        shape_given(_Days, {"start": start, "to": to})
-        return cast("Any", await Metrics(info.context.tx).of(name, by, start, to))
+        """A metric between two days, with the definition it was computed by.
+
+        `filter` is in the filter language of its source, as `POST …/query` takes it.
+        """
+        asked = _asked_metric(name, by, start, to, filter)
+        return cast("Any", await Metrics(info.context.tx).of(asked))
+
+    @strawberry.field
+    async def metric_rows_behind(
+        self,
+        info: GraphInfo,
+        name: str,
+        cell: str,
+        measure: str | None = None,
+        by: str | None = None,
+        start: _FromOrNone = None,
+        to: date | None = None,
+        filter: strawberry.scalars.JSON | None = None,
+    ) -> ReportRowsBehind:
+        """The records behind the value of a metric, asked for with what that was asked for with.
+
+        Of a ratio they are those that it is divided by; `measure` is another one of its measures.
+        """
+        asked = _asked_metric(name, by, start, to, filter)
+        return cast("Any", await Metrics(info.context.tx).opened(asked, cell, measure))
 
     @strawberry.field
     async def report_run_chart(self, info: GraphInfo, id: UUID) -> strawberry.scalars.JSON:

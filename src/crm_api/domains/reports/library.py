@@ -2,7 +2,7 @@
 
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import date
 from typing import Any
 from uuid import UUID
@@ -11,7 +11,8 @@ from crm_api.domains.catalogue.service import ProductService
 from crm_api.domains.reports.buckets import Calendar
 from crm_api.domains.reports.dating import within_days
 from crm_api.domains.reports.declared import Declared
-from crm_api.domains.reports.operands import operand_of, unfit
+from crm_api.domains.reports.definitions import report_row, unit_of
+from crm_api.domains.reports.operands import operand_of, pointed, unfit
 from crm_api.domains.reports.parameters import put, query_of, read
 from crm_api.domains.reports.questions import Asked, Computing, Question, hash_of, said
 from crm_api.domains.reports.results import Row, cell_of, groups_of, shown
@@ -19,6 +20,8 @@ from crm_api.domains.reports.running import FOR_THE_LIBRARY, Bounds, Reports
 from crm_api.domains.reports.schemas import ReportCellInput, ReportQuery
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import CrmError, NotFound
+from crm_api.kit.query.filters import parse
+from crm_api.kit.query.taking import JOINED
 from crm_api.kit.query.watching import exported
 from crm_api.kit.reporting import (
     Computed,
@@ -37,6 +40,9 @@ _NONE: Mapping[str, Any] = {}
 class Library(Reports):
     """The standard reports of all parts."""
 
+    limits = JOINED
+    """What others say further is read before it is joined."""
+
     def __init__(self, tx: Tx, bounds: Bounds = FOR_THE_LIBRARY) -> None:
         super().__init__(tx, bounds)
 
@@ -46,14 +52,14 @@ class Library(Reports):
         actor.require("reports:read")
         areas = {entity: service.area for entity, service in Declared.services.items()}
         return [
-            _row(one)
+            report_row(one)
             for one in Declared.standard.values()
             if all(actor.covers(f"{area}:read") for area in (areas[one.source], *one.areas))
         ]
 
     def named(self, name: str) -> Row:
         """The definition of one; raises `NotFound`, `Forbidden`."""
-        return _row(self._known(name))
+        return report_row(self._known(name))
 
     async def result(self, name: str, given: Mapping[str, Any]) -> Row:
         """What one comes to now, as whoever asks sees it; raises `Invalid`, `Forbidden`."""
@@ -72,10 +78,12 @@ class Library(Reports):
         values = read(report.parameters, given, self.tx)
         question: Question
         if isinstance(report, DefinedReport):
+            with pointed("/filter"):
+                parse(further, self.source(report.source).records.listing, self.tx)
             question = _query(report, values, await self.calendar(), further)
         else:
             question = self._computing(report, values)
-        return Asked(question, _row(report), said(values))
+        return Asked(question, report_row(report), said(values))
 
     async def judge(self, question: Question) -> None:
         """Raise `Invalid` for what the domain of a computed report does not take."""
@@ -104,12 +112,15 @@ class Library(Reports):
         self, name: str, given: Mapping[str, Any], cell: str, measure: str | None
     ) -> Row:
         """The records behind a cell of one, as they are now."""
-        report = self._known(name)
-        values = read(report.parameters, given, self.tx)
-        if isinstance(report, DefinedReport):
-            query = _query(report, values, await self.calendar(), {})
-            return await self.drill(ReportCellInput(report=query, cell=cell, measure=measure))
-        asked = self._computing(report, values)
+        return await self.behind((await self.asked(name, given)).question, cell, measure)
+
+    async def behind(self, asked: Question, cell: str, measure: str | None) -> Row:
+        """The records behind a cell of what a question comes to, as they are now."""
+        if not isinstance(asked, Computing):
+            return await self.drill(
+                # What is no cell or measure of it is refused where it is looked for.
+                ReportCellInput.model_construct(report=asked, cell=cell, measure=measure)
+            )
         own = asked.report
         if measure is not None and measure not in {c.name for c in own.columns}:
             raise unfit("/measure", "unknown_measure", f"There is no measure {measure[:60]!r}.")
@@ -264,28 +275,7 @@ def _column(report: ComputedReport, column: ReportField, calendar: Calendar) -> 
         "role": column.role,
         "kind": column.kind,
         "bucket": None,
-        "unit": column.unit,
+        "unit": unit_of(column),
         "currency": calendar.currency if is_own else None,
         "label": column.label,
-    }
-
-
-def _row(report: StandardReport) -> Row:
-    is_defined = isinstance(report, DefinedReport)
-    return {
-        "id": report.id,
-        "name": report.name,
-        "version": report.version,
-        "title": report.title,
-        "text": report.text,
-        "formula": report.formula,
-        "source": report.source,
-        "areas": list(report.areas),
-        "definition": dict(report.definition) if is_defined else None,
-        "dated_by": list(report.dated_by) if is_defined else [],
-        "columns": [asdict(c) for c in report.columns]
-        if isinstance(report, ComputedReport)
-        else [],
-        "chart": report.chart,
-        "parameters": [{**asdict(one), "choices": list(one.choices)} for one in report.parameters],
     }

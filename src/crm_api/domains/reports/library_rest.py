@@ -10,7 +10,7 @@ from crm_api.domains.reports.library import Library
 from crm_api.domains.reports.outputs import CHART, FILE, PDF, charted, filed, printed
 from crm_api.domains.reports.printing import Paper
 from crm_api.domains.reports.saved_schemas import ReportRunCellInput, ReportRunInput
-from crm_api.domains.reports.schemas import (
+from crm_api.domains.reports.shown import (
     ReportRowsBehind,
     StandardReportAnswer,
     StandardReportList,

@@ -27,6 +27,7 @@ from crm_api.domains.reports.converting import Money
 from crm_api.domains.reports.operands import DATED, Operand, operand_of, unfit
 from crm_api.domains.reports.schemas import ReportMeasure
 from crm_api.domains.reports.through import through
+from crm_api.domains.reports.units import unit_of_field, unit_of_measure
 from crm_api.kit.custom.formulas import Formula
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.query.listing import Listing
@@ -90,8 +91,10 @@ class Known:
 
     @property
     def unit(self) -> str | None:
-        """What its values are of."""
-        return self.asked.unit if self.asked.since is not None else None
+        """What its values are of; None of days, times and texts."""
+        of = self.operands[0] if self.operands else None
+        own = None if of is None else unit_of_field(of.path, of.kind)
+        return unit_of_measure(self.asked, self.kind, own)
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,8 @@
 from collections.abc import Collection, Mapping
 from uuid import UUID
 
-from crm_api.domains.reports.compiling import Group, Plan
+from crm_api.domains.reports.compiling import Plan
+from crm_api.domains.reports.grouping import Group
 from crm_api.domains.reports.operands import Operand
 from crm_api.domains.reports.results import Row, column_row
 from crm_api.kit.crud.collections import service_of

@@ -11,6 +11,7 @@ from babel.dates import format_datetime
 
 from crm_api.domains.reports.charts import drawn, specification
 from crm_api.domains.reports.results import Row, said_total
+from crm_api.domains.reports.units import written
 from crm_api.kit.db.json import encode
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.documents.directions import isolated
@@ -211,7 +212,7 @@ def _table(
 
 
 def _heading(column: Mapping[str, Any]) -> str:
-    extra = column.get("currency") or column.get("unit")
+    extra = column.get("currency") or written(column.get("unit"))
     name = str(column["name"]).replace("_", " ")
     return f"{name} ({extra})" if extra else name
 

@@ -1,11 +1,10 @@
 """A page of reference for each standard report, made of its declaration."""
 
 import json
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from crm_api.domains.reports.declared import Declared
-from crm_api.domains.reports.schemas import ReportQuery
+from crm_api.domains.reports.definitions import columns_of, unit_of
 from crm_api.kit.reporting import ComputedReport, DefinedReport, StandardReport
 
 FOLDER = "docs/reports"
@@ -84,6 +83,11 @@ def _source(report: StandardReport) -> list[str]:
             f"`{report.id}`, of the records at `/v1/{service.route_of()}` that whoever asks sees. It takes "
             f"{', '.join(f'`{scope}`' for scope in scopes)}."
         ),
+        "",
+        (
+            f"It is built in and certified: the module `{Declared.owners[report.id]}` answers for it, and what "
+            "changes its meaning gives it another version."
+        ),
     ]
     if isinstance(report, ComputedReport) and report.reads:
         named = ", ".join(f"`{path}`" for path in report.reads)
@@ -113,48 +117,11 @@ def _parameters(report: StandardReport) -> list[str]:
 
 
 def _columns(report: StandardReport) -> list[str]:
-    return ["| Name | Role | Kind | Meaning |", "|---|---|---|---|", *_rows(report)]
-
-
-def _rows(report: StandardReport) -> list[str]:
-    if isinstance(report, ComputedReport):
-        return [
-            f"| `{c.name}` | {c.role} | {c.kind}{f' ({c.unit})' if c.unit else ''} | {c.text} |"
-            for c in report.columns
-        ]
-    assert isinstance(report, DefinedReport)
-    plain = ReportQuery.model_validate({**_bare(report.definition), "source": report.source})
-    groups = [
-        f"| `{g.label}` | grouping | {g.bucket or 'value'} | `{g.field}` |" for g in plain.groupings
+    rows = [
+        f"| `{one.name}` | {one.role} | {one.kind} | {unit_of(one) or ''} | {one.text} |"
+        for one in columns_of(report)
     ]
-    measures = [
-        f"| `{m.name}` | measure | {m.function} | {_of(m.model_dump())} |"
-        for m in plain.measures
-        if not m.hidden
-    ]
-    steps = [f"| `{s.name}` | step | count | {_filtered(s.filter)} |" for s in plain.steps]
-    return groups + measures + steps
-
-
-def _bare(definition: Mapping[str, Any]) -> dict[str, Any]:
-    """Without its filter, whose values are parameters."""
-    return {key: value for key, value in definition.items() if key != "filter"}
-
-
-def _of(measure: Mapping[str, Any]) -> str:
-    parts: list[str] = []
-    if measure["field"]:
-        since = f" since `{measure['since']}`" if measure["since"] else ""
-        parts.append(f"of `{measure['field']}`{since}")
-    if measure["of"]:
-        parts.append(" / ".join(f"`{name}`" for name in measure["of"]))
-    if measure["filter"]:
-        parts.append(_filtered(measure["filter"]))
-    return ", ".join(parts)
-
-
-def _filtered(filter: Mapping[str, Any]) -> str:
-    return f"where `{json.dumps(filter, ensure_ascii=False)}`"
+    return ["| Name | Role | Kind | Unit | Meaning |", "|---|---|---|---|---|", *rows]
 
 
 def _drilled(report: StandardReport) -> list[str]:

@@ -1,5 +1,6 @@
 """Reports and metrics over REST."""
 
+from datetime import date
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -9,9 +10,10 @@ from crm_api.domains.reports.charts import ChartFormat
 from crm_api.domains.reports.exporting import begin_export
 from crm_api.domains.reports.files import FileFormat
 from crm_api.domains.reports.library_rest import library, products
-from crm_api.domains.reports.metrics import Metrics, metrics_of
+from crm_api.domains.reports.metrics import AskedMetric, Metrics, metrics_of
 from crm_api.domains.reports.outputs import CHART, FILE, PDF, Responses, charted, filed, printed
 from crm_api.domains.reports.printing import Paper
+from crm_api.domains.reports.repository import RUNS
 from crm_api.domains.reports.running import Reports, sources_of
 from crm_api.domains.reports.runs import ReportRunService
 from crm_api.domains.reports.saved_schemas import (
@@ -23,24 +25,25 @@ from crm_api.domains.reports.saved_schemas import (
     ReportRunRows,
     ReportRunStarted,
 )
-from crm_api.domains.reports.schemas import (
+from crm_api.domains.reports.schemas import ReportCellInput, ReportQuery
+from crm_api.domains.reports.service import ReportService
+from crm_api.domains.reports.shown import (
     MetricAnswer,
     ReportAnswer,
-    ReportCellInput,
     ReportCheck,
     ReportMetricList,
-    ReportQuery,
     ReportRowsBehind,
     ReportSourceList,
 )
-from crm_api.domains.reports.service import ReportService
 from crm_api.kit.db.tx import Tx
+from crm_api.kit.query.page import PageQuery
+from crm_api.kit.query.selection import Selection
 from crm_api.kit.rest import answers, params
 from crm_api.kit.rest.actions import add_action
 from crm_api.kit.rest.problems import problems
 from crm_api.kit.rest.records import Id, IfMatch
 from crm_api.kit.rest.requests import Reading, Writing
-from crm_api.kit.rest.router import crud_router, new_router, page_shape
+from crm_api.kit.rest.router import crud_router, filtered, new_router, page_shape
 from crm_api.kit.schema import Day
 from crm_api.platform.exports.schemas import ExportStarted
 
@@ -51,6 +54,7 @@ runs = new_router("report_runs", "report-runs")
 exports = new_router("report_runs", "report-exports")
 metrics = new_router("metrics", "metrics")
 
+_FILTERED: dict[str, Any] = filtered()
 _STARTED: Responses = {200: {"model": ReportRunStarted}, 202: {"model": ReportRunStarted}}
 _RUN: Responses = {200: {"model": ReportRunOut}}
 _RUNS: Responses = {200: {"model": page_shape(ReportRunOut)}}
@@ -60,6 +64,10 @@ By = Annotated[
     Query(max_length=400, description="Groupings: `owner_id,closes_on:month`, three at most."),
 ]
 First = Annotated[Day | None, Query(alias="from", description="The first day.")]
+Cell = Annotated[str, Query(max_length=4_000, description="That of a row, total or value.")]
+CellMeasure = Annotated[
+    str | None, Query(max_length=100, description="Whose own filter holds, too.")
+]
 Last = Annotated[Day | None, Query(alias="to", description="The last day.")]
 
 
@@ -127,12 +135,49 @@ async def list_metrics(tx: Reading) -> Response:
     operation_id="getMetric",
     summary="A metric between two days",
     responses={200: {"model": MetricAnswer}} | problems(403, 404, 422),
+    openapi_extra=_FILTERED,
 )
 async def metric(
-    name: str, tx: Reading, by: By = None, first: First = None, last: Last = None
+    name: str,
+    request: Request,
+    tx: Reading,
+    by: By = None,
+    first: First = None,
+    last: Last = None,
 ) -> Response:
-    """With the definition it was computed by."""
-    return answers.plain(await Metrics(tx).of(name, by, first, last))
+    """With the definition it was computed by. `filter[…]` is as in lists of its source."""
+    return answers.plain(await Metrics(tx).of(_asked(request, name, by, first, last)))
+
+
+@metrics.get(
+    "/{name}/drilldown",
+    operation_id="drillMetric",
+    summary="The records behind the value of a metric",
+    responses={200: {"model": ReportRowsBehind}} | problems(403, 404, 422),
+    openapi_extra=_FILTERED,
+)
+async def drill_metric(
+    name: str,
+    request: Request,
+    tx: Reading,
+    cell: Cell,
+    measure: CellMeasure = None,
+    by: By = None,
+    first: First = None,
+    last: Last = None,
+) -> Response:
+    """Asked for with what the value was asked for with: `cell` stands beside it and each row. Of
+    a ratio they are those that it is divided by; `measure` is another one of its `measures`.
+    """
+    asked = _asked(request, name, by, first, last)
+    return answers.plain(await Metrics(tx).opened(asked, cell, measure))
+
+
+def _asked(
+    request: Request, name: str, by: str | None, first: date | None, last: date | None
+) -> AskedMetric:
+    filter = params.filter_source(request)
+    return AskedMetric(name=name, by=by, first=first, last=last, filter=filter, is_lax=True)
 
 
 async def _certify(tx: Tx, id: UUID, _: Any, expected: int | None) -> Any:
@@ -227,13 +272,23 @@ async def create_export(tx: Writing, body: ReportExportInput) -> Response:
     operation_id="listReportRuns",
     summary="List runs of reports",
     responses=_RUNS | problems(403, 422),
+    openapi_extra=filtered(RUNS),
 )
 async def list_runs(
-    request: Request, tx: Reading, limit: params.Limit = 50, cursor: params.Cursor = None
+    request: Request,
+    tx: Reading,
+    limit: params.Limit = 50,
+    cursor: params.Cursor = None,
+    sort: params.Sort = None,
 ) -> Response:
-    """One's own, newest first."""
+    """One's own, newest first: all, those of a report (`filter[standard_report]`), or those that
+    have ended (`filter[finished_at][is_null]=false`).
+    """
     service = ReportRunService(tx)
-    page = await params.newest(service, limit, cursor)
+    shown = Selection(RUNS.shown)
+    filter = params.filter_of(request, RUNS, tx)
+    asked = PageQuery(shown, filter, limit=limit, cursor=cursor, sort=sort)
+    page = await service.page(asked)
     page.data[:] = await service.completed(page.data)
     return answers.page(request, page)
 
@@ -285,10 +340,8 @@ async def read_rows(
 async def drill_run(
     id: Id,
     tx: Reading,
-    cell: Annotated[str, Query(max_length=4_000, description="That of a row or a total.")],
-    measure: Annotated[
-        str | None, Query(max_length=100, description="Whose own filter holds, too.")
-    ] = None,
+    cell: Cell,
+    measure: CellMeasure = None,
 ) -> Response:
     """As a filter of their collection; `is_current` says whether they still come to the cell."""
     return answers.plain(await ReportRunService(tx).drill(id, cell, measure))

@@ -13,7 +13,9 @@ from crm_api.domains.reports.choosing import tally_of
 from crm_api.domains.reports.compiling import Compiler, Plan, planned
 from crm_api.domains.reports.converting import rates_of
 from crm_api.domains.reports.declared import Declared, source_of
+from crm_api.domains.reports.definitions import EACH_RECORD, metric_row
 from crm_api.domains.reports.drilling import behind
+from crm_api.domains.reports.earlier import plan_of_before
 from crm_api.domains.reports.expanding import bridge, funnel, need_shape, of_sides, of_steps
 from crm_api.domains.reports.measuring import functions_of
 from crm_api.domains.reports.naming import name_groups
@@ -28,16 +30,19 @@ from crm_api.domains.reports.results import (
 )
 from crm_api.domains.reports.schemas import MAX_GROUPS, ReportCellInput, ReportQuery
 from crm_api.domains.reports.series import complete
+from crm_api.domains.reports.units import unit_of_field
 from crm_api.kit.crud.service import CrudService
 from crm_api.kit.db.json import decode
 from crm_api.kit.db.tx import Tx, at_one_moment
 from crm_api.kit.errors import CrmError, Invalid, Unavailable
-from crm_api.kit.query.columns import Column, table_columns, table_rows
+from crm_api.kit.query.columns import Column, table_columns, table_statement
 from crm_api.kit.query.filters import parse
 from crm_api.kit.query.listing import Listing
 from crm_api.kit.query.page import count
+from crm_api.kit.query.sealed import joined, sealed
 from crm_api.kit.query.selection import PageQuery, Selection
 from crm_api.kit.query.sorting import sorts_of
+from crm_api.kit.query.taking import JOINED, WRITTEN
 from crm_api.kit.query.visibility import narrowed
 from crm_api.kit.query.watching import exported
 
@@ -66,6 +71,9 @@ TOO_MUCH = frozenset({"too_slow", "too_expensive"})
 
 class Reports:
     """Reports of whatever whoever asks may read."""
+
+    limits = WRITTEN
+    """Of their filters."""
 
     def __init__(self, tx: Tx, bounds: Bounds = AT_ONCE) -> None:
         self.tx, self.bounds = tx, bounds
@@ -96,16 +104,16 @@ class Reports:
         records = service.records
         place = (records.listing, records.sight, calendar)
         if query.kind == "funnel":
-            return replace(planned(self.tx, of_steps(query), *place), query=query)
+            return replace(planned(self.tx, of_steps(query), *place, self.limits), query=query)
         if not query.sides:
-            return planned(self.tx, query, *place)
+            return planned(self.tx, query, *place, self.limits)
         for turn, side in enumerate(query.sides):
             with pointed(f"/sides/{turn}/filter"):
-                parse(side.filter, records.listing, self.tx)
+                parse(side.filter, records.listing, self.tx, limits=self.limits)
         # What is wrong is said of what was asked, not of what it becomes.
         bare = query.model_copy(update={"sides": [], "having": {}, "sort": []})
-        known = planned(self.tx, bare, *place).measures
-        return replace(planned(self.tx, of_sides(query, known), *place), asked=query)
+        known = planned(self.tx, bare, *place, self.limits).measures
+        return replace(planned(self.tx, of_sides(query, known), *place, JOINED), asked=query)
 
     async def run(self, query: ReportQuery, span: tuple[date, date] | None = None) -> Row:
         """What a report comes to now, as whoever asks sees it."""
@@ -118,7 +126,7 @@ class Reports:
         await self.settle(tx, plan)
         with self.in_time():
             if plan.query.kind == "table":
-                return {**self._head(tx, plan), **await _table(tx, plan)}
+                return {**self._head(tx, plan), **await self._table(tx, plan)}
             return await self.told(tx, plan, await self._grouped(tx, plan, span))
 
     async def told(self, tx: Tx, plan: Plan, found: Row) -> Row:
@@ -155,9 +163,12 @@ class Reports:
         async with self.reading() as tx:
             first = replace(plan, query=query.model_copy(update={"limit": _PREVIEW}))
             with self.in_time():
-                cost = None
-                if query.kind != "table":
-                    cost = await self.cost(tx, *await self.statement(tx, plan, plan.limit))
+                if query.kind == "table":
+                    columns = columns_of_table(tx, query, plan.listing)
+                    statement = _table_statement(tx, plan, columns)
+                else:
+                    statement = await self.statement(tx, plan, plan.limit)
+                cost = await self.cost(tx, *statement)
                 found = await self._preview(tx, first)
         return {
             "definition_hash": hash_of(query),
@@ -169,7 +180,7 @@ class Reports:
 
     async def _preview(self, tx: Tx, plan: Plan) -> Row:
         if plan.query.kind == "table":
-            return await _table(tx, plan)
+            return await self._table(tx, plan)
         if plan.query.kind == "time_series":
             shaped = Shaped(plan, await self._fetch(tx, plan, _PREVIEW))
             shaped.finish()
@@ -190,7 +201,7 @@ class Reports:
         service = self.source(source)
         listing, sight = service.records.listing, service.records.sight
         with pointed("/cell"):
-            wanted = parse(filter, listing, self.tx)
+            wanted = joined(filter, listing, self.tx)
         number = await count(
             self.tx,
             listing,
@@ -203,6 +214,7 @@ class Reports:
             "source": source,
             "path": service.path,
             "filter": filter,
+            "seal": sealed(filter, listing, self.tx),
             "count": number,
             "is_current": True,
         }
@@ -260,10 +272,34 @@ class Reports:
         # The cells of a tally are few, whatever is asked of them.
         if plan.tally is None and plan.cost is None:
             plan.cost = await self.cost(tx, sql, args)
-        if plan.cost is not None and plan.cost > self.bounds.cost:
+        self._need_cheap(plan.cost)
+        return await tx.fetch(sql, *args)
+
+    def _need_cheap(self, cost: int | None) -> None:
+        """Raise `Invalid` where the planner expects more than a report may take."""
+        if cost is not None and cost > self.bounds.cost:
             message = "The report would take too much: narrow its filter."
             raise Invalid(message, code="too_expensive")
-        return await tx.fetch(sql, *args)
+
+    async def _table(self, tx: Tx, plan: Plan) -> Row:
+        """The first records, as an export has them."""
+        query, listing = plan.query, plan.listing
+        columns = columns_of_table(tx, query, listing)
+        most = query.limit or _TABLE_ROWS
+        sql, args = _table_statement(tx, plan, columns)
+        self._need_cheap(await self.cost(tx, sql, args))
+        found: list[Any] = await tx.fetch(sql, *args)
+        names = [column.name for column in columns]
+        exported(tx, listing, names, len(found))
+        rows: list[Row] = [
+            {"cell": None, "values": dict(zip(names, row, strict=True))} for row in found[:most]
+        ]
+        return {
+            "columns": [column_row(c.name, "column", c.kind) for c in columns],
+            "rows": rows,
+            "totals": [],
+            "truncated": len(found) > most,
+        }
 
     async def _grouped(self, tx: Tx, plan: Plan, span: tuple[date, date] | None) -> Row:
         query = plan.query
@@ -278,7 +314,11 @@ class Reports:
             return funnel(plan, rows)
         shaped = Shaped(plan, rows)
         if query.kind == "time_series":
-            complete(plan, shaped, span)
+            earlier = plan_of_before(tx, plan)
+            before = []
+            if earlier is not None:
+                before = Shaped(earlier, await self._fetch(tx, earlier, MAX_GROUPS)).raw
+            complete(plan, shaped, span, before=before)
         shaped.finish()
         if query.kind == "waterfall":
             return bridge(plan, shaped)
@@ -299,27 +339,12 @@ def columns_of_table(tx: Tx, query: ReportQuery, listing: Listing) -> list[Colum
     return columns
 
 
-async def _table(tx: Tx, plan: Plan) -> Row:
-    """The first records, as an export has them."""
-    query, listing = plan.query, plan.listing
-    columns = columns_of_table(tx, query, listing)
-    sort = ",".join(query.sort) or None
+def _table_statement(tx: Tx, plan: Plan, columns: Sequence[Column]) -> tuple[str, list[Any]]:
+    """The rows of a table, one more than there may be, so that it is known whether all are there."""
+    sort = ",".join(plan.query.sort) or None
     asked = PageQuery(Selection(()), plan.filter, sort=sort, sight=plan.sight)
-    most = query.limit or _TABLE_ROWS
-    found: list[Any] = []
-    stretches = table_rows(tx, listing, columns, asked, text=False, limit=most + 1)
-    async for rows in stretches:
-        found += rows
-    names = [column.name for column in columns]
-    exported(tx, listing, names, len(found))
-    return {
-        "columns": [column_row(c.name, "column", c.kind) for c in columns],
-        "rows": [
-            {"cell": None, "values": dict(zip(names, row, strict=True))} for row in found[:most]
-        ],
-        "totals": [],
-        "truncated": len(found) > most,
-    }
+    most = plan.query.limit or _TABLE_ROWS
+    return table_statement(tx, plan.listing, columns, asked, text=False, limit=most + 1)
 
 
 def sources_of(tx: Tx) -> list[Row]:
@@ -344,6 +369,7 @@ def _described(tx: Tx, service: CrudService[Any]) -> Row:
             {
                 "path": path,
                 "kind": operand.kind,
+                "unit": unit_of_field(path, operand.kind),
                 "groups": operand.groups,
                 "buckets": operand.kind in DATED,
                 "functions": functions_of(operand),
@@ -352,14 +378,15 @@ def _described(tx: Tx, service: CrudService[Any]) -> Row:
             }
         )
     relations = [
-        {"name": relation.name, "source": relation.target().entity}
-        for relation in listing.relations
-        if not relation.many and tx.actor.covers(f"{relation.target().area}:read")
+        {"name": name, "source": relation.target().entity, "is_many": relation.many}
+        for name, relation in listing.related.items()
+        if tx.actor.covers(f"{relation.target().area}:read")
     ]
     return {
         "source": listing.entity,
         "path": service.path,
         "text": (service.__doc__ or "").strip().partition("\n")[0],
+        "grain": list(EACH_RECORD),
         "fields": fields,
         "relations": relations,
         "metrics": [
@@ -367,21 +394,4 @@ def _described(tx: Tx, service: CrudService[Any]) -> Row:
             for metric in Declared.metrics.values()
             if metric.source == listing.entity
         ],
-    }
-
-
-def metric_row(metric: Any) -> Row:
-    """A metric's definition as it is shown."""
-    return {
-        "id": metric.id,
-        "name": metric.name,
-        "version": metric.version,
-        "title": metric.title,
-        "unit": metric.unit,
-        "text": metric.text,
-        "source": metric.source,
-        "dated_by": list(metric.dated_by),
-        "filter": dict(metric.filter),
-        "measures": [dict(measure) for measure in metric.measures],
-        "standard_report": metric.figure and metric.figure.report.name,
     }

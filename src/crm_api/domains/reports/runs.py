@@ -15,7 +15,7 @@ from crm_api.domains.reports.questions import Computing, Question, hash_of
 from crm_api.domains.reports.repository import ReportRuns
 from crm_api.domains.reports.results import digest
 from crm_api.domains.reports.running import AREA, TOO_MUCH, WHILE_ASKED, Bounds, Reports
-from crm_api.domains.reports.schemas import MAX_GROUPS, ReportCellInput, ReportQuery
+from crm_api.domains.reports.schemas import MAX_GROUPS, ReportQuery
 from crm_api.domains.reports.service import ReportService
 from crm_api.kit.crud.personal import Gone, Impersonal
 from crm_api.kit.crud.purges import empty_events
@@ -141,13 +141,16 @@ class ReportRunService(CrudService[ReportRun]):
     async def answer(self, run: Any) -> dict[str, Any]:
         """What a run comes to now; raises `CrmError`."""
         library = Library(self.tx, BY_JOB)
-        if run.standard_report is None or run.definition:
-            return await library.run(query_of(run.definition))
-        asked = await library.asked(run.standard_report, run.parameters)
+        name = run.standard_report
+        if name is None or run.definition:
+            answer = await library.run(query_of(run.definition))
+            return {**answer, "standard": name and library.named(name)}
+        asked = await library.asked(name, run.parameters)
         if hash_of(asked.question) != run.definition_hash:
             # Such as one whose parameters named a person who was erased since.
             raise Ended("What was asked for is kept no longer; run the report again.")
-        return await library.run(asked.question)
+        answer = await library.run(asked.question)
+        return {**answer, "standard": asked.standard}
 
     async def completed(self, rows: Sequence[Any]) -> list[dict[str, Any]]:
         """Representations with what changes by itself: how they stand."""
@@ -182,13 +185,13 @@ class ReportRunService(CrudService[ReportRun]):
     async def answers(self, ids: Sequence[UUID]) -> dict[UUID, dict[str, Any]]:
         """What there is of some results beside rows."""
         none: dict[str, Any] = dict.fromkeys(
-            ("columns", "totals", "truncated", "time_zone", "currency", "as_of")
+            ("standard", "columns", "totals", "truncated", "time_zone", "currency", "as_of")
         )
         found = dict.fromkeys(ids, none)
         for id, (answer, sight_hash) in (await self.records.kept(ids)).items():
             if answer is not None and sight_hash == sight_of(self.tx):
                 told = decode(answer)
-                found[id] = {name: told[name] for name in none}
+                found[id] = {name: told.get(name) for name in none}
         return found
 
     async def rows(self, id: UUID, cursor: str | None, limit: int) -> dict[str, Any]:
@@ -228,10 +231,8 @@ class ReportRunService(CrudService[ReportRun]):
         """The rows behind a cell of a result, as they are now."""
         run = await self.finished(id)
         if run.standard_report is None:
-            # What is no cell or measure of it is refused where it is looked for.
             report = query_of(decode(run.definition))
-            asked = ReportCellInput.model_construct(report=report, cell=cell, measure=measure)
-            found = await Reports(self.tx).drill(asked)
+            found = await Library(self.tx).behind(report, cell, measure)
         else:
             own = run.standard_report, decode(run.parameters)
             found = await Library(self.tx).drilled(*own, cell, measure)

@@ -7,13 +7,13 @@ from uuid import UUID
 from pydantic import Field
 
 from crm_api.domains.reports.models import Sharing
-from crm_api.domains.reports.schemas import (
-    Label,
+from crm_api.domains.reports.schemas import Label, ReportParameter, ReportQuery
+from crm_api.domains.reports.shown import (
+    Certification,
     ReportColumn,
-    ReportParameter,
-    ReportQuery,
     ReportRow,
     ReportTotal,
+    StandardReportOut,
 )
 from crm_api.kit.problems import Problem
 from crm_api.kit.schema import Create, Name, Out, Prose, Schema, Shape, patch_of
@@ -41,7 +41,7 @@ class ReportCreate(Create):
 ReportUpdate = patch_of("ReportUpdate", ReportCreate, required=("sharing",))
 
 
-class ReportOut(Out):
+class ReportOut(Certification, Out):
     """A report that somebody has saved."""
 
     name: str
@@ -50,12 +50,6 @@ class ReportOut(Out):
     parameters: list[dict[str, Any]]
     definition_hash: str = Field(description="SHA-256 of the definition and its parameters.")
     sharing: Sharing
-    is_certified: bool = Field(
-        description="Whether somebody with the permission `certify_reports` vouches for it; "
-        "another definition does away with that."
-    )
-    certified_by: UUID | None
-    certified_at: datetime | None
 
 
 class ReportRunInput(Schema):
@@ -116,6 +110,9 @@ class ReportRunOut(ReportRunRecord):
 
     status: RunStatus
     error: Problem | None = Field(description="Why it failed.")
+    standard: StandardReportOut | None = Field(
+        description="The definition by which a standard report was run."
+    )
     columns: list[ReportColumn] | None
     totals: list[ReportTotal] | None
     truncated: bool | None

@@ -14,10 +14,17 @@ Keys = tuple[Any, ...]
 Points = dict[Keys, Row]
 
 
-def complete(plan: Plan, shaped: Shaped, span: tuple[date, date] | None = None) -> None:
+def complete(
+    plan: Plan,
+    shaped: Shaped,
+    span: tuple[date, date] | None = None,
+    *,
+    before: Iterable[tuple[Keys, Row]] = (),
+) -> None:
     """Add the buckets in between in which there is nothing, and what is computed along the time.
 
     `span` are the first and the last day, where they are asked for; else those that there are.
+    `before` is what others are compared with, in place of what the filter leaves of it.
     Raises `Invalid` where that makes too many rows.
     """
     group, calendar = plan.groups[0], plan.calendar
@@ -40,7 +47,7 @@ def complete(plan: Plan, shaped: Shaped, span: tuple[date, date] | None = None) 
         if measure.asked.function == "running":
             _run(measure, points, others, buckets)
         elif measure.asked.function == "change":
-            _change(plan, measure, points)
+            _change(plan, measure, points, points | dict(before))
     ordered = sorted(points, key=lambda keys: (keys[0] is None, keys[0] or date.min))
     shaped.raw = [(keys, points[keys]) for keys in ordered]
 
@@ -60,7 +67,7 @@ def _run(measure: Known, points: Points, others: Iterable[Keys], buckets: list[d
             point[name] = total
 
 
-def _change(plan: Plan, measure: Known, points: Points) -> None:
+def _change(plan: Plan, measure: Known, points: Points, compared: Points) -> None:
     """By how much of what was before a number grew; null where that was nothing."""
     name, (of,), bucket = measure.asked.name, measure.asked.of, plan.groups[0].bucket
     assert bucket is not None
@@ -72,7 +79,7 @@ def _change(plan: Plan, measure: Known, points: Points) -> None:
             before = plan.calendar.year_before(first, bucket)
         else:
             before = plan.calendar.after(first, bucket, -1)
-        was = points.get((before, *keys[1:]), {}).get(of)
+        was = compared.get((before, *keys[1:]), {}).get(of)
         now = point.get(of)
         if was and now is not None:
             was, now = Decimal(str(was)), Decimal(str(now))

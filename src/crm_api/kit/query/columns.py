@@ -146,6 +146,21 @@ async def table_rows(
 
     Or the first ones, up to a `limit`.
     """
+    sql, args = table_statement(tx, listing, columns, query, text=text, limit=limit)
+    async for rows in stream(tx, sql, *args):
+        yield rows
+
+
+def table_statement(
+    tx: Tx,
+    listing: Listing,
+    columns: Sequence[Column],
+    query: PageQuery,
+    *,
+    text: bool,
+    limit: int | None = None,
+) -> tuple[str, list[Any]]:
+    """The statement of these rows, as the driver takes it."""
     sorts = sorts_of(listing, query.sort, tx)
     chosen = [
         (column.as_text if text else column.expression).label(f"c{n}")
@@ -159,5 +174,4 @@ async def table_rows(
     values.update(zip(value_names(query.filter), query.filter.values, strict=True))
     for column in (*columns, *sorts):
         values.update(column.values)
-    async for rows in stream(tx, statement.sql, *statement.args(values)):
-        yield rows
+    return statement.sql, statement.args(values)

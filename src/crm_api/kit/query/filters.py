@@ -14,11 +14,10 @@ from crm_api.kit.query.listing import Field, Linked, Listing, Relation
 from crm_api.kit.query.mistakes import allowed, escape, fault, short
 from crm_api.kit.query.operands import CustomTest, compared
 from crm_api.kit.query.shapes import Shape
+from crm_api.kit.query.taking import WRITTEN, Limits
 from crm_api.kit.query.totals import Counting, Many
 from crm_api.kit.query.typed import Asked, asked_fields, there
 from crm_api.kit.query.visibility import sight_of
-
-MAX_DEPTH = 6
 
 COMPARED = ("eq", "ne", "gt", "gte", "lt", "lte", "in", "nin", "between", "is_null")
 OPERATORS: dict[str, tuple[str, ...]] = {
@@ -65,13 +64,19 @@ class Filter:
 
 
 def parse(
-    source: Any, listing: Listing, tx: Tx, *, lax: bool = False, now: datetime | None = None
+    source: Any,
+    listing: Listing,
+    tx: Tx,
+    *,
+    lax: bool = False,
+    now: datetime | None = None,
+    limits: Limits = WRITTEN,
 ) -> Filter:
     """Read a filter; `lax` lets strings stand for numbers and booleans, as query strings must.
 
     `now` is the moment that `@now` means, if not the transaction's. Raises `Invalid` with one fault, whose pointer starts at `/filter`.
     """
-    reader = _Reader(tx, now or tx.now, lax=lax)
+    reader = _Reader(tx, now or tx.now, lax=lax or limits.lax, limits=limits)
     shape = reader.node(source, listing, "/filter", 1)
     return Filter(shape, reader.values, reader.said, reader.led_by)
 
@@ -103,8 +108,8 @@ def rolled_for(
 
 class _Reader(Counting):
     def node(self, source: Any, listing: Listing, at: str, depth: int) -> Shape:
-        if depth > MAX_DEPTH:
-            raise fault(at, "too_deep", f"A filter is at most {MAX_DEPTH} levels deep.")
+        if depth > (most := self.limits.depth):
+            raise fault(at, "too_deep", f"A filter is at most {most} levels deep.")
         if not isinstance(source, Mapping):
             raise fault(at, "invalid_filter", "A filter is an object.")
         if not source:  # what it stands in is a part of the statement nevertheless

@@ -1,5 +1,6 @@
 """The values of a filter as it is read: kept in the order in which its shape asks for them."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -11,17 +12,34 @@ from crm_api.kit.query.mistakes import fault
 from crm_api.kit.query.operands import READERS, said_again
 from crm_api.kit.values.errors import BadValue
 
-MAX_CONDITIONS = 50
 MAX_VALUES = 500
 MY_TEAMS = "@my_teams"
 _OF_TEAMS = {"eq": "in", "ne": "nin", "in": "in", "nin": "nin"}
 
 
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How large a filter may be."""
+
+    depth: int
+    conditions: int
+    quantifiers: int
+    lax: bool = False
+    """Whether strings stand for numbers and booleans, since some of it is of a query string."""
+
+
+WRITTEN = Limits(depth=6, conditions=50, quantifiers=5)
+"""Of a filter that somebody writes."""
+JOINED = Limits(depth=14, conditions=300, quantifiers=25, lax=True)
+"""Of one that is made of several of these: that of a report, those of a measure and of a tile, and
+what says which cell it is."""
+
+
 class Taking:
     """Takes the operands of a filter, one after the other."""
 
-    def __init__(self, tx: Tx, now: datetime, *, lax: bool) -> None:
-        self.tx, self.now, self.lax = tx, now, lax
+    def __init__(self, tx: Tx, now: datetime, *, lax: bool, limits: Limits = WRITTEN) -> None:
+        self.tx, self.now, self.lax, self.limits = tx, now, lax, limits
         self.actor: Actor = tx.actor
         self.values: list[Any] = []
         self.said: list[Any] = []
@@ -58,8 +76,8 @@ class Taking:
 
     def tested(self, at: str) -> None:
         self.conditions += 1
-        if self.conditions > MAX_CONDITIONS:
-            raise fault(at, "too_many_conditions", f"At most {MAX_CONDITIONS} conditions.")
+        if self.conditions > (most := self.limits.conditions):
+            raise fault(at, "too_many_conditions", f"At most {most} conditions.")
 
     def keep(self, value: Any, said: Any) -> None:
         self.values.append(value)

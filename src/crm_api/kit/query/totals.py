@@ -26,7 +26,6 @@ from crm_api.kit.values.errors import BadValue
 
 TOTALS = ("sum", "avg", "min", "max")
 QUANTIFIERS = ("some", "none", "every", "count", *TOTALS)
-MAX_QUANTIFIERS = 5
 _SAY = f"Say {', '.join(QUANTIFIERS[:-1])} or {QUANTIFIERS[-1]}."
 _AMONG_ROLLUP = 3
 """How deep the filter of a rollup begins, which stands in that of a list."""
@@ -71,8 +70,8 @@ class Counting(Taking):
         if quantifier not in QUANTIFIERS:
             raise fault(at, "unknown_quantifier", _SAY)
         self.quantifiers += 1
-        if self.quantifiers > MAX_QUANTIFIERS:
-            raise fault(at, "too_many_quantifiers", f"At most {MAX_QUANTIFIERS}.")
+        if self.quantifiers > (most := self.limits.quantifiers):
+            raise fault(at, "too_many_quantifiers", f"At most {most}.")
         led = self._begun(way)
         if quantifier == "count":
             return self._count(way, led, inner, at, depth)

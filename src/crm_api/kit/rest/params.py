@@ -13,6 +13,7 @@ from crm_api.kit.errors import CrmError, Invalid
 from crm_api.kit.query.filters import Filter, parse
 from crm_api.kit.query.listing import Listing
 from crm_api.kit.query.page import MAX_LIMIT, Page, PageQuery
+from crm_api.kit.query.sealed import opened
 from crm_api.kit.query.selection import Selection
 from crm_api.kit.rest.requests import ABOUT, StrictRoute
 from crm_api.kit.schema import Schema
@@ -88,6 +89,11 @@ class QueryBody(Schema):
         description="The filter language.",
         examples=[{"created_at": {"gte": "@now-30d"}}],
     )
+    seal: Annotated[str, Field(max_length=LONGEST_CURSOR)] | None = Field(
+        None,
+        description="That of a filter which the service has made, as for the records behind a cell: it "
+        "may be larger than one that is written.",
+    )
     sort: list[Annotated[str, Field(max_length=100)]] = Field(
         default_factory=list, max_length=4, examples=[["-created_at"]]
     )
@@ -120,7 +126,7 @@ def _query_of(body: QueryBody, listing: Listing, tx: Tx) -> PageQuery:
         selection=Selection.of(
             listing, tx, ",".join(body.fields or ()), ",".join(body.include or ())
         ),
-        filter=parse(body.filter, listing, tx) if body.filter else Filter(),
+        filter=_filter_of(body, listing, tx),
         sort=",".join(body.sort) or None,
         limit=body.limit,
         cursor=body.cursor,
@@ -131,6 +137,12 @@ def _query_of(body: QueryBody, listing: Listing, tx: Tx) -> PageQuery:
         view_shows=not body.fields,
         include=",".join(body.include or ()) or None,
     )
+
+
+def _filter_of(body: QueryBody, listing: Listing, tx: Tx) -> Filter:
+    if body.seal is not None:
+        return opened(body.filter, body.seal, listing, tx)
+    return parse(body.filter, listing, tx) if body.filter else Filter()
 
 
 def filter_of(request: Request, listing: Listing, tx: Tx) -> Filter:

@@ -1,0 +1,116 @@
+"""Changes against buckets that the filter's first day cuts, or leaves out."""
+
+import pytest
+
+from support.members import custom_role, member
+from support.reporting import by, reported, values
+from support.selling import deal, pipeline
+
+SOLD = {
+    "2025-02-10": "40.00",
+    "2025-12-05": "100.00",
+    "2026-01-10": "50.00",
+    "2026-01-20": "150.00",
+    "2026-02-15": "300.00",
+}
+MEASURES = [
+    {"name": "total", "function": "sum", "field": "base_amount"},
+    {"name": "growth", "function": "change", "of": ["total"]},
+    {"name": "yearly", "function": "change", "of": ["total"], "over": "year"},
+]
+
+
+async def _sold(api, owner=None):
+    where = await pipeline(api)
+    for day, amount in SOLD.items():
+        body = {"amount": amount, "currency": "EUR", "closes_on": day, "owner_id": owner}
+        await deal(api, where, **body)
+
+
+async def _changes(api, filter, *groups, **more):
+    groupings = [by("closes_on", "month"), *groups]
+    report = {"kind": "time_series", "filter": filter, "groupings": groupings, **more}
+    answer = await reported(api, "deal", measures=MEASURES, **report)
+    return {
+        row["closes_on"]: tuple(row[name] for name in ("total", "growth", "yearly"))
+        for row in values(answer)
+    }
+
+
+@pytest.mark.parametrize(
+    "filter",
+    [
+        {"closes_on": {"gte": "2026-01-15"}},
+        {"closes_on": {"gt": "2026-01-14", "lt": "2026-03-01"}},
+        {"closes_on": {"between": ["2026-01-15", "2026-12-31"]}},
+        {"and": [{"amount": {"gt": "0"}}, {"and": [{"closes_on": {"gte": "2026-01-15"}}]}]},
+        {"and": [{"closes_on": {"gte": "2025-01-01"}}, {"closes_on": {"gte": "2026-01-15"}}]},
+    ],
+)
+async def test_what_is_compared_is_whole(client, filter):
+    """January begins within itself, and is a whole one for February; December is no row."""
+    await _sold(client)
+    assert await _changes(client, filter) == {
+        "2026-01-01": ("150.00", "0.5", None),
+        "2026-02-01": ("300.00", "0.5", "6.5"),
+    }
+
+
+async def test_other_conditions_hold_for_what_is_compared(client):
+    await _sold(client)
+    filter = {"closes_on": {"gte": "2026-01-01"}, "amount": {"gt": "120"}}
+    assert await _changes(client, filter) == {
+        "2026-01-01": ("150.00", None, None),
+        "2026-02-01": ("300.00", "1", None),
+    }
+    # By more groups, and however few rows are wanted.
+    filter = {"closes_on": {"gte": "2026-02-01"}}
+    found = await _changes(client, filter, by("currency"), limit=1)
+    assert found == {"2026-02-01": ("300.00", "0.5", "6.5")}
+    # However early it begins, or late.
+    for first in ("1900-01-01", "2199-12-31"):
+        rows = await _changes(client, {"closes_on": {"gte": first}})
+        assert ("2026-02-01" in rows) == (first < "2026")
+    # Without a first day all of it is there.
+    assert (await _changes(client, {"status": "open"}))["2026-02-01"] == ("300.00", "0.5", "6.5")
+
+
+async def test_instants_and_what_is_seen(client, owner, org):
+    role = await custom_role(client, levels={"*": {"read": "own"}, "reports": {"read": "all"}})
+    some = await member(client, role)
+    await _sold(client, some.id)
+    await _sold(client)
+    await owner.execute(
+        "UPDATE deals SET created_at = closes_on + time '12:00' WHERE organization_id = $1", org.id
+    )
+    report = {
+        "kind": "time_series",
+        "filter": {"created_at": {"gte": "2026-01-15T00:00:00Z"}},
+        "groupings": [by("created_at", "month")],
+        "measures": [
+            {"name": "number", "function": "count"},
+            {"name": "growth", "function": "change", "of": ["number"]},
+        ],
+    }
+    for api, number in ((client, 2), (some.api, 1)):
+        found = values(await reported(api, "deal", **report))
+        told = [(row["number"], row["growth"]) for row in found]
+        assert told == [(number, "0"), (number, "-0.5")]
+
+
+async def test_ways_and_custom_fields_begin_too(client):
+    await client.made("custom-fields", {"target": "deal", "name": "signed_on", "type": "date"})
+    where = await pipeline(client)
+    for day in ("2026-01-10", "2026-02-10", "2026-02-11"):
+        await deal(client, where, custom={"signed_on": day})
+    report = {
+        "kind": "time_series",
+        "filter": {"custom": {"signed_on": {"gte": "2026-02-01"}}},
+        "groupings": [by("custom.signed_on", "month")],
+        "measures": [
+            {"name": "number", "function": "count"},
+            {"name": "growth", "function": "change", "of": ["number"]},
+        ],
+    }
+    (row,) = values(await reported(client, "deal", **report))
+    assert (row["number"], row["growth"]) == (2, "1")

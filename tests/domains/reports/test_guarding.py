@@ -1,0 +1,55 @@
+"""What reports may cost, and runs that are found again."""
+
+import pytest
+
+from crm_api.domains.reports.running import Bounds, Reports
+from crm_api.domains.reports.schemas import ReportQuery
+from crm_api.kit.errors import Invalid
+from support.clients import pointers, problem, tx_of
+from support.reporting import by
+
+TABLE = {"source": "company", "kind": "table", "columns": ["name"]}
+SUMMARY = {"source": "company", "groupings": [by("industry")]}
+
+
+@pytest.mark.parametrize("body", [TABLE, SUMMARY], ids=["table", "summary"])
+async def test_what_would_take_too_much_is_refused(client, database, org, body):
+    await client.made("companies", {"name": "Example"})
+    query = ReportQuery.model_validate(body)
+    assert (await Reports(tx_of(database, org)).run(query))["rows"]
+    with pytest.raises(Invalid) as error:
+        await Reports(tx_of(database, org), Bounds(4, 0)).run(query)
+    assert error.value.own_code == "too_expensive"
+    checked = await client.post("/v1/reports/validate", json=body)
+    assert checked.json()["cost"] > 0
+
+
+async def test_runs_are_filtered_and_sorted(client, worker):
+    ran = []
+    for name in ("deal_outcomes_by_owner", "pipeline_velocity"):
+        started = (await client.post(f"/v1/standard-reports/{name}/runs", json={})).json()
+        await client.ended(started["job_id"])
+        ran.append(started["run"]["id"])
+    made = await client.made("reports", {"name": "Example", "definition": SUMMARY})
+    started = (await client.post(f"/v1/reports/{made['id']}/run")).json()
+    await client.ended(started["job_id"])
+    ran.append(started["run"]["id"])
+    for asked, wanted in (
+        ({}, ran[::-1]),
+        ({"sort": "created_at"}, ran),
+        ({"filter[standard_report]": "pipeline_velocity"}, ran[1:2]),
+        ({"filter[standard_report][is_null]": "true"}, ran[2:]),
+        ({"filter[report_id]": made["id"]}, ran[2:]),
+        ({"filter[report][name]": "Example"}, ran[2:]),
+        ({"filter[finished_at][is_null]": "true"}, []),
+        ({"filter[finished_at][gte]": "@now-1d", "limit": "2"}, ran[:0:-1]),
+    ):
+        found = await client.read("report-runs", **asked)
+        assert [one["id"] for one in found["data"]] == wanted, asked
+    page = await client.read("report-runs", **{"filter[finished_at][gte]": "@now-1d", "limit": 2})
+    more = {"filter[finished_at][gte]": "@now-1d", "cursor": page["next_cursor"]}
+    assert [one["id"] for one in (await client.read("report-runs", **more))["data"]] == ran[:1]
+    for asked in ({"filter[nothing]": "1"}, {"filter[row_count]": "x"}):
+        answer = await client.get("/v1/report-runs", params=asked)
+        (at,) = pointers(problem(answer, 422))
+        assert at.startswith("/filter/")
