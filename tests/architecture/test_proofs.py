@@ -16,7 +16,8 @@ _STAYS = "domains/forecasting/test_stays.py::test_stages_of_wandering_deals"
 _PRODUCTS = "domains/reports/test_standard_products.py"
 _COMPUTED = "domains/reports/test_standard_computed.py"
 _RECORDS = "domains/reports/test_proofs.py"
-_CAMPAIGNS = "domains/attribution/test_reckoning.py::test_the_report_of_campaigns_is_plain_division"
+_RECKONED = "domains/attribution/test_reckoning.py"
+_CAMPAIGNS = f"{_RECKONED}::test_the_report_of_campaigns_is_plain_division"
 REPORTS = {
     **{one.name: f"{_RECORDS}::test_reports_and_the_records_behind_them" for one in proofs.REPORTS},
     **dict.fromkeys(("sales_funnel", "stage_conversion", "time_in_stage"), _STAYS),
@@ -40,6 +41,7 @@ REPORTS = {
     "project_results": f"{_COMPUTED}::test_results_of_projects",
     "suspected_duplicates": f"{_COMPUTED}::test_suspected_duplicates",
     "campaign_results": _CAMPAIGNS,
+    "attribution": f"{_RECKONED}::test_the_report_of_attribution_is_that_of_plain_python",
 }
 METRICS = {
     **{one.name: f"{_RECORDS}::test_metrics_by_groups_and_days" for one in proofs.METRICS},

@@ -94,6 +94,8 @@ _OUTCOMES = {
     "decided": counts(),
     "won": _WON,
     "lost": counts(_is("status", "lost")),
+    "won_amount": lambda rows: _revenue(_ended(rows, "won")),
+    "lost_amount": lambda rows: _revenue(_ended(rows, "lost")),
     "rate": ratio(_WON, _DECIDED),
 }
 _ACCEPTED, _ENDED = counts(_is("status", "accepted")), ("accepted", "declined")
@@ -385,8 +387,8 @@ def _weighted(rows: list[Row]) -> Any:
     return sum(parts, Decimal(0)) if parts else None
 
 
-def _won(rows: list[Row]) -> list[Row]:
-    return [row for row in rows if row["status"] == "won"]
+def _ended(rows: list[Row], status: str) -> list[Row]:
+    return [row for row in rows if row["status"] == status]
 
 
 def _scores(rows: list[Row]) -> list[int]:
@@ -394,7 +396,7 @@ def _scores(rows: list[Row]) -> list[int]:
 
 
 _is_won, _is_decided = _is("status", "won"), _is("status", "won", "lost")
-_BY_VALUE = ratio(lambda rows: _revenue(_won(rows)), _revenue)
+_BY_VALUE = ratio(lambda rows: _revenue(_ended(rows, "won")), _revenue)
 METRICS = (
     Number(
         "quote_acceptance",

@@ -286,6 +286,23 @@ async def test_results_are_what_campaigns_are_credited_with(client, journeys):
                 assert total["touched_won"] == row["touched"]
 
 
+async def test_the_report_of_attribution_is_that_of_plain_python(client, journeys):
+    for model in get_args(Model):
+        for by, of_touch in (("campaign", by_campaign), ("channel", by_channel)):
+            asked = {"model": model, "by": by, **ALWAYS}
+            rows = (await standard(client, "attribution", **asked))["answer"]["rows"]
+            wanted = reckoned(model, journeys, of_touch)
+            assert {row["values"]["key"] for row in rows} == wanted.keys()
+            for row in rows:
+                own, (weight, amount, touched) = row["values"], wanted[row["values"]["key"]]
+                numbers = {"conversions": weight, "revenue": amount, "touched": touched}
+                close_to(own, numbers)
+                there = await behind_standard(client, "attribution", row["cell"], **asked)
+                # Behind a row stand the deals that it is credited with: where each touch counts, all.
+                each = model in {"linear", "position", "time_decay", "shapley"}
+                assert len(there) == touched if each else len(there) <= touched
+
+
 @pytest.fixture
 async def spent(client, journeys):
     """By campaign what it cost, and the leads that it brought; some cost or brought nothing."""

@@ -6,7 +6,18 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, bindparam, case, func, null, select, type_coerce
+from sqlalchemy import (
+    BigInteger,
+    Uuid,
+    bindparam,
+    case,
+    cast,
+    func,
+    null,
+    select,
+    type_coerce,
+    union_all,
+)
 
 from crm_api.domains.catalogue.lined import lined
 from crm_api.domains.catalogue.sold import sold
@@ -52,11 +63,12 @@ class _Decided:
     async def counts(self) -> list[Any]:
         """By product how many were decided, won and lost, and for how much; then all together."""
         own = self._items
-        query = select(own.product, *_figures(own)).group_by(own.product)
-        found = await self._read(query.order_by(func.count().desc(), own.product))
+        each = select(own.product, *_figures(own)).group_by(own.product)
         # A deal has several products, and counts once in the total.
         deals = select(own.id, own.status, own.value).distinct().subquery()
-        return found + await self._read(select(null(), *_figures(deals.c))) if found else []
+        whole = select(cast(null(), Uuid), *_figures(deals.c))
+        found = [row for row in await self._read(union_all(each, whole)) if row[1]]
+        return sorted(found, key=lambda row: (row[0] is None, -row[1], row[0]))
 
     async def deals(self, product: UUID | None, status: str | None) -> Filter:
         """The deals behind a number."""
