@@ -297,10 +297,14 @@ async def test_the_report_of_attribution_is_that_of_plain_python(client, journey
                 own, (weight, amount, touched) = row["values"], wanted[row["values"]["key"]]
                 numbers = {"conversions": weight, "revenue": amount, "touched": touched}
                 close_to(own, numbers)
-                there = await behind_standard(client, "attribution", row["cell"], **asked)
-                # Behind a row stand the deals that it is credited with: where each touch counts, all.
+                cell = ("attribution", row["cell"])
+                there = await behind_standard(client, *cell, "touched", **asked)
+                assert len(there) == touched
+                # Behind the others stand the deals that it is credited with.
+                of_credits = await behind_standard(client, *cell, "conversions", **asked)
                 each = model in {"linear", "position", "time_decay", "shapley"}
-                assert len(there) == touched if each else len(there) <= touched
+                ids = {one["id"] for one in of_credits}
+                assert len(ids) == touched if each else ids <= {one["id"] for one in there}
 
 
 @pytest.fixture

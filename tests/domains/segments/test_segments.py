@@ -165,7 +165,7 @@ async def test_static_ones_take_nobody_who_is_suppressed(client, worker):
     told = answer.json()
     assert [(one["result"], one["reason"]) for one in told["data"]] == [
         ("added", None),
-        ("refused", "suppressed"),
+        ("refused", "suppressed_segment"),
         ("refused", "unknown"),
     ]
     assert await members(client, made["id"]) == ["A"]

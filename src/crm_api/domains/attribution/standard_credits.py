@@ -1,6 +1,7 @@
 """What was won or begun, shared out over the touches before it, as a standard report."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, get_args
 
 from crm_api.domains.attribution.crediting import NEVER, Credit, Crediting
@@ -30,22 +31,27 @@ async def _credited(tx: Tx, given: Mapping[str, Any]) -> Computed:
     crediting = Crediting(tx, ground)
     found = await crediting.by_key(asked)
 
-    def behind(keys: Sequence[str]) -> Callable[[], Awaitable[Filter]]:
+    def behind(keys: Sequence[str], of: Asked) -> Records:
         async def filter() -> Filter:
-            return few(await crediting.credited(asked, keys))
+            return few(await crediting.credited(of, keys))
 
-        return filter
+        return Records(filter)
+
+    def line(values: Mapping[str, Any], keys: Sequence[str]) -> Line:
+        # By the linear model each touch on the way is credited with something.
+        touched = behind(keys, replace(asked, model="linear"))
+        return Line(values, behind(keys, asked), {"touched": touched})
 
     keys = [key for _, key in ordered(found.credits)]
     lines = [
-        Line(
+        line(
             {"key": key or None, "name": _name(asked.by, key, ground)}
             | _numbers(found.credits[NEVER, key]),
-            Records(behind([key])),
+            [key],
         )
         for key in keys
     ]
-    return Computed(lines, [Line(_numbers(found.attributed), Records(behind(keys)))] * bool(keys))
+    return Computed(lines, [line(_numbers(found.attributed), keys)] if keys else [])
 
 
 def _numbers(one: Credit) -> dict[str, Any]:

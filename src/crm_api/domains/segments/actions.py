@@ -152,7 +152,7 @@ class SegmentActions:
         if data.add and segment.kind != "suppression":
             own = self.tx.organization_id
             rows = await self.tx.fetch(_SUPPRESSED, own, list(data.add), segment.id)
-            refused |= {row["record_id"]: "suppressed" for row in rows}
+            refused |= {row["record_id"]: "suppressed_segment" for row in rows}
         return refused
 
 

@@ -184,7 +184,7 @@ class SegmentMemberResult(Shape):
 
     record_id: UUID
     result: Literal["added", "removed", "released", "unchanged", "refused"]
-    reason: str | None = Field(description="Why it was refused: `unknown` or `suppressed`.")
+    reason: str | None = Field(description="Why it was refused: `unknown` or `suppressed_segment`.")
 
 
 class SegmentMembersAnswer(Shape):
