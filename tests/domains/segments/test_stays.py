@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from support.clients import problem
+from support.members import custom_role, member
 from support.segments import people
 
 STAY = """
@@ -15,6 +16,7 @@ STAY = """
         entered_by, left_by) VALUES ($1, $2, $3, $4, $5, $6, $7)
 """
 ZONE = "America/New_York"
+SIZE = {"begins", "size", "entered", "left", "drift_entered", "drift_left"}
 LENGTHS = {"day": 1, "week": 7, "month": 31}
 
 
@@ -45,10 +47,12 @@ async def test_sizes_are_what_stays_come_to(world, owner, by):
         stay = (entered, left, ways[0], ways[1] if left else None)
         stays.append(stay)
         await owner.execute(STAY, org.id, UUID(made["id"]), uuid4(), *stay)
+    before = datetime.now(UTC)
     answer = await client.read(f"segments/{made['id']}/sizes", by=by, last=6)
+    assert answer["data"][0].keys() == SIZE
     begins = [one["begins"] for one in answer["data"]]
     assert len(begins) == 6
-    assert begins[-1] == begin_of(now, by).isoformat()
+    assert begins[-1] in {begin_of(at, by).isoformat() for at in (before, datetime.now(UTC))}
     for one, after in zip(answer["data"], [*begins[1:], None], strict=True):
 
         def within(at, one=one, after=after):
@@ -112,3 +116,27 @@ async def test_the_segments_of_a_contact(client, worker):
     assert [one["segmentId"] for one in told] == [second["id"], first["id"]]
     problem(await client.get(f"/v1/contacts/{uuid4()}/segments"), 404)
     problem(await client.get(f"/v1/companies/{a}/segments"), 404)
+
+
+async def test_pages_of_whoever_sees_a_part_leave_nothing_out(client):
+    role = await custom_role(client, levels={"*": {"read": "own"}})
+    reader = await member(client, role)
+    segment = await static(client, owner_id=reader.id)
+    seen, ids = [], []
+    for n in range(9):
+        mine = {"owner_id": reader.id} if n not in {2, 3, 8} else {}
+        body = {"last_name": f"Person {n}", **mine}
+        ids.append((await client.made("contacts", body))["id"])
+        seen += ids[-1:] if mine else []
+    for id in ids:
+        await client.post(f"/v1/segments/{segment['id']}/members", json={"add": [id]})
+    for limit in (1, 2, 3, 6, 7):
+        found, asked = [], {}
+        while True:
+            path = f"segments/{segment['id']}/stays"
+            page = await reader.api.read(path, limit=limit, **asked)
+            found += [one["record_id"] for one in page["data"]]
+            if page["next_cursor"] is None:
+                break
+            asked = {"cursor": page["next_cursor"]}
+        assert found == seen[::-1], limit

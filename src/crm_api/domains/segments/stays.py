@@ -31,9 +31,6 @@ _OF_RECORD = _STAYS.format(
             SELECT s.id FROM segments s
             WHERE s.organization_id = $1 AND s.target = $8 AND s.deleted_at IS NULL)""",
 )
-_NAMES = """
-    SELECT id, name, kind FROM segments WHERE organization_id = $1 AND id = ANY($2)
-"""
 # What came before the first stretch of time is one number.
 _SIZES = """
     WITH first AS (
@@ -98,13 +95,12 @@ class SegmentStays:
             listing, _OF_RECORD, (id, ended, target), limit, cursor, context
         )
         ids = list({row["id"] for row in found})
-        rows = await self.tx.fetch(_NAMES, self.tx.organization_id, ids) if ids else []
-        known = {row["id"]: {"name": row["name"], "kind": row["kind"]} for row in rows}
-        data = [
-            {"segment_id": row["id"], **known[row.pop("id")], **row}
-            for row in found
-            if row["id"] in known
-        ]
+        known = await self.service.records.rows(ids, Selection(("id", "name", "kind")))
+        data: list[dict[str, Any]] = []
+        for row in found:
+            if (segment := known.get(row["id"])) is not None:
+                told = {"name": segment.name, "kind": segment.kind}
+                data.append({"segment_id": row.pop("id"), **told, **row})
         return {"data": data, "next_cursor": then}
 
     async def sizes(self, id: UUID, *, by: SizesBy, last: int) -> dict[str, Any]:
@@ -118,7 +114,8 @@ class SegmentStays:
             size += row["entered"] - row["gone"]
             if row["begins"] is not None:
                 told = dict(row)
-                data.append({**told, "left": told.pop("gone"), "size": size})
+                told |= {"left": told.pop("gone"), "size": size}
+                data.append(told)
         return {"data": data}
 
     def _context(self, *about: str | None) -> Any:
@@ -144,13 +141,16 @@ class SegmentStays:
         sight = sight_of(tx.actor, listing)
         for _ in range(_READ_ON):
             rows = await tx.fetch(sql, tx.organization_id, id, *at, limit + 1, *more)
-            seen = await among(tx, listing, sight, [row["id"] for row in rows[:limit]])
-            for row in rows[:limit]:
-                if len(found) < limit:
-                    at = [row["left_at"] or row["entered_at"], row["id"], row["entered_at"]]
-                    if row["id"] in seen:
-                        found.append(dict(row))
-            if len(rows) <= limit:
+            seen = await among(tx, listing, sight, [row["id"] for row in rows])
+            taken = 0
+            for row in rows:
+                taken += 1
+                at = [row["left_at"] or row["entered_at"], row["id"], row["entered_at"]]
+                if row["id"] in seen:
+                    found.append(dict(row))
+                if len(found) == limit:
+                    break
+            if taken == len(rows) <= limit:
                 return found, None
             if len(found) == limit:
                 break
