@@ -16,7 +16,7 @@ from crm_api.kit.query.listing import Listing, Relation, Searched
 AREA = "campaigns"
 _PLAN = """
     SELECT id, channel, purpose, include_segment_ids, exclude_segment_ids, holdout_percent,
-        variants, stop_rule, launched_at
+        variants, stop_rule, decision, launched_at
     FROM campaigns WHERE organization_id = $1 AND id = $2 AND deleted_at IS NULL
 """
 _ABOVE = """
@@ -52,7 +52,15 @@ class Plan:
     holdout_percent: int
     variants: list[dict[str, Any]]
     stop_rule: dict[str, Any] | None
+    decision: dict[str, Any] | None
     launched_at: datetime | None
+
+    @property
+    def split_until(self) -> datetime | None:
+        """Till when each was sent their own variant; None where a decision has not ended that."""
+        if self.decision is None or not self.decision.get("winner_for_rest"):
+            return None
+        return datetime.fromisoformat(self.decision["decided_at"])
 
     @classmethod
     def of(cls, record: Campaign) -> Self:
@@ -60,6 +68,7 @@ class Plan:
         return cls(**{one.name: getattr(record, one.name) for one in fields(cls)})
 
 
+_DECODED = ("include_segment_ids", "exclude_segment_ids", "variants", "stop_rule", "decision")
 _PINS = """
     SELECT s.id::text AS segment_id, s.version, s.id = ANY($2::uuid[]) AS is_included,
         (SELECT count(*)::int FROM segment_members m WHERE m.organization_id = $1
@@ -98,7 +107,7 @@ class Campaigns(Repository[Campaign]):
         if not rows:
             raise NotFound("There is no such campaign.")
         row = dict(rows[0])
-        for name in ("include_segment_ids", "exclude_segment_ids", "variants", "stop_rule"):
+        for name in _DECODED:
             row[name] = None if row[name] is None else decode(row[name])
         return Plan(**row)
 
