@@ -19,13 +19,16 @@ _PLAN = """
         variants, stop_rule, decision, launched_at
     FROM campaigns WHERE organization_id = $1 AND id = $2 AND deleted_at IS NULL
 """
-_ABOVE = """
-    WITH RECURSIVE line (id) AS (
-        SELECT k.parent_id FROM campaigns k WHERE k.organization_id = $1 AND k.id = {campaign}
-        UNION SELECT k.parent_id FROM line
-        JOIN campaigns k ON k.organization_id = $1 AND k.id = line.id)
-    SELECT id FROM line WHERE id IS NOT NULL
+# What was called off, or is in the bin, holds nobody out; what is above it may.
+_LINE = """
+    WITH RECURSIVE line (id, parent_id, holds) AS (
+        SELECT k.id, k.parent_id, {holds} FROM campaigns k
+        WHERE k.organization_id = $1 AND k.id = {campaign}
+        UNION SELECT k.id, k.parent_id, {holds} FROM line
+        JOIN campaigns k ON k.organization_id = $1 AND k.id = line.parent_id)
+    SELECT id FROM line WHERE holds{but}
 """
+_HOLDS = "k.status <> 'cancelled' AND k.deleted_at IS NULL"
 _WINNER = """
     SELECT decision ->> 'variant' AS variant FROM campaigns WHERE organization_id = $1 AND id = $2
         AND (decision ->> 'winner_for_rest')::boolean
@@ -86,12 +89,13 @@ _GONE = """
 def held_out(campaign: str, *, itself: bool = False) -> str:
     """The SQL of who is held out by the campaigns above one, and by itself: their `contact_id`.
 
-    `campaign` is the SQL of its id.
+    `campaign` is the SQL of its id. It joins as the table of members does, by its key.
     """
-    also = f" OR h.campaign_id = {campaign}" if itself else ""
+    but = "" if itself else f" AND id <> {campaign}"
+    line = _LINE.format(campaign=campaign, holds=_HOLDS, but=but)
     return (
         "SELECT h.contact_id FROM campaign_members h WHERE h.organization_id = $1 "  # noqa: S608
-        f"AND h.is_holdout AND (h.campaign_id IN ({_ABOVE.format(campaign=campaign)}){also})"
+        f"AND h.is_holdout AND h.campaign_id = ANY(ARRAY({line}))"
     )
 
 
