@@ -1,5 +1,6 @@
 """Who is held out by a campaign is contacted by nothing below it either."""
 
+from crm_api.domains.journeys import entering
 from support.campaigns import campaign, done, members, person, segment
 from support.clients import problem
 from support.journeys import END, comes_to, entered, node, running
@@ -96,7 +97,7 @@ async def test_a_mailing_without_an_audience_of_its_own_heeds_it_too(client, wor
     assert answer.json()["queued"] == len(people) - len(held)
 
 
-async def test_a_hold_out_holds_for_journeys_of_the_campaign_and_below(client, worker):
+async def test_a_hold_out_holds_for_journeys_of_the_campaign_and_below(client, worker, monkeypatch):
     above, below, people, held = await above_and_below(client)
     for owner in (above, below):
         made = await running(client, END, campaign_id=owner)
@@ -115,6 +116,20 @@ async def test_a_hold_out_holds_for_journeys_of_the_campaign_and_below(client, w
             "refused": len(held),
             "more": False,
         }
+    # By a filter they are passed over: they would fill the first page of it for good.
+    monkeypatch.setattr(entering, "MOST_AT_ONCE", 2)
+    again = await running(client, END, campaign_id=below)
+    path, asked = f"/v1/journeys/{again['id']}", {"filter": {"id": {"in": people}}}
+    for told in (
+        {"entered": 2, "refused": 0, "more": True},
+        {"entered": 1, "refused": 0, "more": False},
+        {"entered": 0, "refused": 0, "more": False},
+    ):
+        answer = await client.post(f"{path}/enter", json=asked)
+        assert answer.json() == told
+    simulated = (await client.post(f"{path}/simulate", json=asked)).json()
+    assert simulated["ends"] == [{"end": "finished", "count": 3}, {"end": "held_out", "count": 3}]
+    assert simulated["nodes"][0]["reached"] == 3
     other = await running(client, END)
     assert (await entered(client, other, {"id": next(iter(held))}))["status"] == "active"
 
