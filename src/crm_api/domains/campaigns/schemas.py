@@ -245,8 +245,11 @@ class FrozenAudience(Shape):
     excluded: int = Field(description="Of whom it was known as it was frozen.")
     reasons: list[ReasonCount] = Field(description="Of the excluded, each person once.")
     refused: list[ReasonCount] = Field(
-        description="Who was to be reached and was refused as it would leave, by what the gate of "
-        "outreach said; each person once for each reason. Empty for whoever may not read mailings."
+        description="Whose mail of the campaign did not leave, by what stood against it: what the gate "
+        "of outreach said, or that they are one with somebody (`merged`), share an address with "
+        "somebody who got it (`same_address`) or are held out above (`held_out`). Each contact once for "
+        "each reason, also where they are in the audience no more. Empty for whoever may not read "
+        "mailings."
     )
 
 
