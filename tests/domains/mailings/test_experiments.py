@@ -12,11 +12,14 @@ from crm_api.domains.campaigns.deciding import look
 from crm_api.domains.mailings.claiming import Result, finish
 from crm_api.domains.mailings.preparing import Preparing
 from crm_api.domains.mailings.progress import happen
-from crm_api.kit.db.tx import unit_of_work
+from crm_api.kit.actor import Actor
+from crm_api.kit.db.tx import Tx, unit_of_work
 from domains.mailings.test_campaigns import campaign_to, members_of, moved
 from support.campaigns import done
 from support.clients import tx_of
 from support.mailings import CONTENT, mailing, reader, sends_of, settled
+from support.members import custom_role, member
+from support.segments import track
 
 SPLIT = [{"key": "A"}, {"key": "B"}]
 CONTENTS = [{**CONTENT, "variant": key, "subject": f"This is {key}"} for key in "AB"]
@@ -122,12 +125,80 @@ async def test_a_rule_ends_an_experiment_and_the_rest_gets_what_won(client, org,
     assert len(set(whole)) == len(whole) == len(people)
     await left(world.database, org, [*under_way, *rest])
     assert {one["status"] for one in await sends_of(client, made)} <= {"sent", "opened"}
-    # Who got another variant than theirs counts for neither.
+    # What was decided by is what is told from then on.
     told = await done(client, id, "evaluate", conversion="mail_opened")
-    arms = {one["key"]: one for one in told["arms"]}
-    assert arms["A"]["reached"] == sum(one.variant == "A" for one in (*first, *under_way))
-    assert (arms["A"]["frozen"], arms["B"]["frozen"]) == (10, 10)
-    assert arms["B"]["reached"] == 10
+    assert {one["key"]: one["reached"] for one in told["arms"]} == numbers
+    assert [one["frozen"] for one in told["arms"]] == [10, 10]
+
+
+async def test_what_leaves_after_a_decision_is_no_part_of_the_experiment(client, org, world):
+    people = [await reader(client, address=f"a@{uuid4().hex}.example.org") for _ in range(60)]
+    id, made, _ = await experiment(client, *people)
+    held: list[Any] = []
+    while min(Counter(one.variant for one in held)[key] for key in "AB") < 6:
+        held += await claimed(world.database, org, made, 1)
+    first = [one for key in "AB" for one in [h for h in held if h.variant == key][:6]]
+    await left(world.database, org, first)
+    async with unit_of_work(tx_of(world.database, org)) as tx:
+        await happen(tx, [one.held.id for one in first if one.variant == "B"], "opened")
+    asked = {"conversion": "mail_opened", "lift": 0.9}
+    before = await done(client, id, "evaluate", **asked)
+    await done(client, id, "decide", variant="B", winner_for_rest=True)
+    rest = await claimed(world.database, org, made, 60)
+    assert {one.variant for one in rest} == {"B"}
+    later = [one for one in (*held, *rest) if one not in first]
+    await left(world.database, org, later)
+    async with unit_of_work(tx_of(world.database, org)) as tx:
+        await happen(tx, [one.held.id for one in (*first[:2], *later)], "opened")
+    told = await done(client, id, "evaluate", **asked)
+    arms = ("key", "reached", "reached_conversions", "reached_rate")
+    shown = [[one[name] for name in arms] for one in told["arms"]]
+    assert shown == [["A", 6, 0, 0.0], ["B", 6, 6, 1.0]]
+    for name in ("sample_ratio_p", "comparisons", "verdict"):
+        assert told[name] == before[name]
+    assert (told["sample_ratio_p"], told["verdict"]) == (1.0, "different")
+    # The audience as it was frozen tells all of it.
+    assert sum(one["frozen_conversions"] for one in told["arms"]) == 6 + 2 + len(later)
+
+
+async def test_what_was_done_before_the_mail_left_is_none_of_its_doing(client, org, world):
+    people = [await reader(client) for _ in range(4)]
+    id, made, members = await experiment(client, *people)
+    early, late = [one for one, member in members.items() if member["variant"] == "A"]
+    ready = await claimed(world.database, org, made)
+    await track(client, {"name": "bought", "contact_id": early})
+    await left(world.database, org, ready)
+    await track(client, {"name": "bought", "contact_id": late})
+    told = (await done(client, id, "evaluate", event="bought"))["arms"]
+    assert [(one["reached"], one["reached_conversions"]) for one in told] == [(2, 1), (2, 0)]
+    assert [(one["frozen"], one["frozen_conversions"]) for one in told] == [(2, 2), (2, 0)]
+    await track(client, {"name": "bought", "contact_id": early})
+    told = (await done(client, id, "evaluate", event="bought"))["arms"]
+    assert told[0]["reached_conversions"] == 2
+
+
+async def test_who_may_not_read_mailings_is_not_told_who_was_reached(client, org, world):
+    people = [await reader(client) for _ in range(4)]
+    rule = {"event": "bought", "min_per_arm": 1, "min_days": 1, "max_days": 1}
+    id, made, members = await experiment(client, *people, stop_rule=rule)
+    ready = await claimed(world.database, org, made)
+    await left(world.database, org, [one for one in ready if one.variant == "A"][:1])
+    for one in members:
+        await track(client, {"name": "bought", "contact_id": one})
+    none = dict.fromkeys(("read", "create", "update", "delete"), "none")
+    levels = {"*": dict.fromkeys(none, "all"), "mailings": none}
+    one = await member(client, await custom_role(client, levels=levels))
+    for api, by, reached in ((client, "sends", [1, 0]), (one.api, "audience", [2, 2])):
+        told = await done(api, id, "evaluate", event="bought")
+        assert told["reached_by"] == by
+        for name in ("reached", "reached_conversions"):
+            assert [arm[name] for arm in told["arms"]] == reached
+    # A rule looks at what was sent, whoever has launched.
+    actor = Actor(org.id, "system", scopes=frozenset({"campaigns:write", "behaviour:read"}))
+    async with unit_of_work(Tx(world.database, actor)) as tx:
+        assert await look(tx, UUID(id), 0)
+    decision = (await client.read(f"campaigns/{id}"))["decision"]
+    assert [one["number"] for one in decision["statistics"]["arms"]] == [1, 0]
 
 
 async def test_without_the_setting_each_gets_their_own_variant(client, org, world):

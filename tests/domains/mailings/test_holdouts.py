@@ -1,5 +1,6 @@
 """Who is held out by a campaign is contacted by nothing below it either."""
 
+from crm_api.domains.journeys import entering
 from support.campaigns import campaign, done, members, person, segment
 from support.clients import problem
 from support.journeys import END, comes_to, entered, node, running
@@ -53,6 +54,40 @@ async def test_who_is_held_out_above_since_gets_no_mail_that_was_queued(client, 
         assert (one["status"], one["reasons"]) == expected
 
 
+async def test_what_is_called_off_or_thrown_away_holds_nobody_out(client):
+    above, below, people, held = await above_and_below(client)
+    listed = (await client.read(f"campaigns/{below}"))["include_segment_ids"]
+    under = await campaign(client, *listed, level="campaign", holdout_percent=50)
+    await done(client, under, "launch")
+    middle = await campaign(client, *listed, level="tactic", parent_id=under)
+    reasons = [{"reason": "held_out_above", "count": len(held)}]
+    for verb in ("complete", "archive"):
+        await done(client, above, verb)
+        assert (await done(client, below, "audience/preview"))["reasons"] == reasons
+    assert (await client.delete(f"/v1/campaigns/{above}")).status_code == 204
+    assert (await done(client, below, "audience/preview"))["reached"] == len(people)
+    assert (await done(client, middle, "audience/preview"))["reasons"] == reasons
+    journey = await running(client, END, campaign_id=under)
+    (out, *_) = [one["contact_id"] for one in await members(client, under, is_holdout=True)]
+    body = {"journey_id": journey["id"], "contact_id": out}
+    problem(await client.post("/v1/journey-runs", json=body), 409, "held_out")
+    await done(client, under, "cancel")
+    assert (await done(client, middle, "audience/preview"))["reached"] == len(people)
+    assert (await entered(client, journey, {"id": out}))["status"] == "active"
+
+
+async def test_who_is_held_out_higher_up_stays_so_below_what_is_called_off(client):
+    people = [await person(client) for _ in range(4)]
+    listed = await segment(client, *people)
+    top = await campaign(client, listed, level="programme", holdout_percent=50)
+    await done(client, top, "launch")
+    middle = await campaign(client, listed, parent_id=top)
+    below = await campaign(client, listed, level="tactic", parent_id=middle)
+    await done(client, middle, "cancel")
+    told = await done(client, below, "audience/preview")
+    assert told["reasons"] == [{"reason": "held_out_above", "count": 2}]
+
+
 async def test_a_mailing_without_an_audience_of_its_own_heeds_it_too(client, worker):
     above, _, people, held = await above_and_below(client)
     bare = await client.made("campaigns", {"name": "Ads", "level": "tactic", "parent_id": above})
@@ -62,7 +97,7 @@ async def test_a_mailing_without_an_audience_of_its_own_heeds_it_too(client, wor
     assert answer.json()["queued"] == len(people) - len(held)
 
 
-async def test_a_hold_out_holds_for_journeys_of_the_campaign_and_below(client, worker):
+async def test_a_hold_out_holds_for_journeys_of_the_campaign_and_below(client, worker, monkeypatch):
     above, below, people, held = await above_and_below(client)
     for owner in (above, below):
         made = await running(client, END, campaign_id=owner)
@@ -81,6 +116,20 @@ async def test_a_hold_out_holds_for_journeys_of_the_campaign_and_below(client, w
             "refused": len(held),
             "more": False,
         }
+    # By a filter they are passed over: they would fill the first page of it for good.
+    monkeypatch.setattr(entering, "MOST_AT_ONCE", 2)
+    again = await running(client, END, campaign_id=below)
+    path, asked = f"/v1/journeys/{again['id']}", {"filter": {"id": {"in": people}}}
+    for told in (
+        {"entered": 2, "refused": 0, "more": True},
+        {"entered": 1, "refused": 0, "more": False},
+        {"entered": 0, "refused": 0, "more": False},
+    ):
+        answer = await client.post(f"{path}/enter", json=asked)
+        assert answer.json() == told
+    simulated = (await client.post(f"{path}/simulate", json=asked)).json()
+    assert simulated["ends"] == [{"end": "finished", "count": 3}, {"end": "held_out", "count": 3}]
+    assert simulated["nodes"][0]["reached"] == 3
     other = await running(client, END)
     assert (await entered(client, other, {"id": next(iter(held))}))["status"] == "active"
 

@@ -152,6 +152,29 @@ async def test_what_cannot_be_asked_is_refused_where_it_is_said(client, asked, p
     assert list(pointers(problem(answer, 422))) == [pointer]
 
 
+async def test_mails_of_mailings_that_are_seen_and_not_in_the_bin_are_told(client, world, org):
+    rng = random.Random(2)
+    people = [await reader(client, address=f"a@{uuid4().hex}.example.org") for _ in range(9)]
+    own = dict.fromkeys(("read", "create", "update", "delete"), "own")
+    levels = {"*": dict.fromkeys(own, "all"), "mailings": own}
+    one = await member(client, await custom_role(client, levels=levels))
+    _, first, other = await sent(client, world, org, people, rng)
+    await client.changed(f"mailings/{other['id']}", {"owner_id": one.id})
+    got = {one["id"] for one in people[3:9]}
+    everybody = {"id": {"in": [one["id"] for one in people]}}
+
+    async def told(api, **asked):
+        return await matching(api, {"and": [everybody, {"mailed": {"did": "sent", **asked}}]})
+
+    assert await told(one.api, mailing_id=first["id"]) == set()
+    assert await told(one.api, mailing_id=other["id"]) == await told(one.api) == got
+    assert len(await told(client)) == len(people)
+    await did(client, first, "complete")
+    assert (await client.delete(f"/v1/mailings/{first['id']}")).status_code == 204
+    assert await told(client, mailing_id=first["id"]) == set()
+    assert await told(client) == got
+
+
 async def test_who_may_not_read_mailings_asks_for_none(client):
     none = dict.fromkeys(("read", "create", "update", "delete"), "none")
     levels = {"*": dict.fromkeys(none, "all"), "mailings": none}

@@ -182,6 +182,31 @@ async def test_static_ones_take_nobody_who_is_suppressed(client, worker):
     assert await matching(client, {"not": {"segment": bad["id"]}}) == ["A"]
 
 
+async def test_static_ones_ask_of_suppressions_as_the_gate_does(client):
+    (b,) = await people(client, "B")
+    bad = await client.made("segments", {"name": "Never", "kind": "suppression"})
+    await client.post(f"/v1/segments/{bad['id']}/members", json={"add": [b]})
+    made = await client.made("segments", {"name": "S", "kind": "static"})
+    company = (await client.made("companies", {"name": "Rival"}))["id"]
+    own = {"name": "Rivals", "kind": "suppression", "target": "company"}
+    rivals = await client.made("segments", own)
+    await client.post(f"/v1/segments/{rivals['id']}/members", json={"add": [company]})
+    (employed,) = await people(client, "Employed", company_id=company)
+    (kept,) = await people(client, "Kept")
+    body = {"winner_id": kept, "loser_ids": [b]}
+    assert (await client.post("/v1/contacts/merge", json=body)).status_code == 201
+    asked = {"add": [employed, kept]}
+    told = (await client.post(f"/v1/segments/{made['id']}/members", json=asked)).json()
+    assert [one["reason"] for one in told["data"]] == ["suppressed_segment"] * 2
+    listed = await client.made("segments", {"name": "C", "kind": "static", "target": "company"})
+    path = f"/v1/segments/{listed['id']}/members"
+    told = (await client.post(path, json={"add": [company]})).json()
+    assert [one["reason"] for one in told["data"]] == ["suppressed_segment"]
+    # Suppressions themselves take anybody.
+    told = (await client.post(f"/v1/segments/{bad['id']}/members", json={"add": [kept]})).json()
+    assert told["refused"] == 0
+
+
 async def test_a_snapshot_stays(client, worker):
     a, b = await people(client, "A", "B")
     made = await client.made("segments", {"name": "S", "filter": LEADS})

@@ -4,7 +4,7 @@ from uuid import UUID
 
 from crm_api.kit.db.tx import unit_of_work
 from crm_api.platform.outreach.gate import Question, may_reach
-from support.campaigns import person, segment
+from support.campaigns import campaign, done, person, segment
 from support.clients import tx_of
 from support.mailings import did, mailing, settled
 
@@ -40,9 +40,13 @@ async def test_who_is_in_a_suppression_is_reached_by_nobody_as_long_as_they_are(
 async def test_who_was_merged_into_somebody_bars_them(client):
     kept, gone = await person(client), await person(client)
     await segment(client, gone, kind="suppression")
+    listed = await segment(client, kept)
     body = {"winner_id": kept, "loser_ids": [gone]}
     assert (await client.post("/v1/contacts/merge", json=body)).status_code == 201
     assert await asked(client, kept) == [["suppressed_segment"]]
+    # Without a worker no segment has followed that.
+    told = await done(client, await campaign(client, listed), "audience/preview")
+    assert told["reasons"] == [{"reason": "suppressed_segment", "count": 1}]
 
 
 async def test_who_wrote_is_not_answered_either(client, org, world):

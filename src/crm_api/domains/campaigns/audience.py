@@ -14,6 +14,7 @@ from sqlalchemy import Select, Uuid, column, literal_column, select, table, text
 from crm_api.domains.campaigns.repository import Plan, held_out
 from crm_api.domains.contacts.repository import CONTACTS
 from crm_api.domains.segments.asking import asked, whom_is_seen
+from crm_api.domains.segments.barring import ALL_SUPPRESSED
 from crm_api.kit.db.tx import Tx, at_one_moment
 from crm_api.kit.errors import WrongState
 from crm_api.kit.query.filters import parse
@@ -42,33 +43,25 @@ _JUDGED = """
         WHERE organization_id = $1 AND segment_id = ANY($2) AND left_at IS NULL),
     seen AS MATERIALIZED ({seen}),
     agreed AS MATERIALIZED ({granted}),
-    barred AS MATERIALIZED (
-        SELECT m.record_id, bool_or(s.kind = 'suppression') AS is_suppressed
-        FROM segment_members m
-        JOIN segments s ON s.organization_id = $1 AND s.id = m.segment_id
-            AND s.deleted_at IS NULL AND s.target = 'contact'
-        WHERE m.organization_id = $1 AND m.left_at IS NULL
-            AND (m.segment_id = ANY($3) OR (s.kind = 'suppression' AND s.is_active))
-        GROUP BY m.record_id),
-    barred_companies AS MATERIALIZED (
+    suppressed AS MATERIALIZED ({suppressed}),
+    unwanted AS MATERIALIZED (
         SELECT DISTINCT m.record_id FROM segment_members m
-        JOIN segments s ON s.organization_id = $1 AND s.id = m.segment_id
-            AND s.deleted_at IS NULL AND s.target = 'company' AND s.kind = 'suppression'
-            AND s.is_active
-        WHERE m.organization_id = $1 AND m.left_at IS NULL),
+        JOIN segments s ON s.organization_id = $1 AND s.id = m.segment_id AND s.deleted_at IS NULL
+        WHERE m.organization_id = $1 AND m.segment_id = ANY($3) AND m.left_at IS NULL),
     held_above AS MATERIALIZED ({held}),
     judged AS MATERIALIZED (
         SELECT seen.id, CASE
-            WHEN b.is_suppressed OR c.record_id IS NOT NULL THEN 'suppressed_segment'
-            WHEN b.record_id IS NOT NULL THEN 'excluded_segment'
+            WHEN s.id IS NOT NULL OR c.id IS NOT NULL THEN 'suppressed_segment'
+            WHEN u.record_id IS NOT NULL THEN 'excluded_segment'
             WHEN h.contact_id IS NOT NULL THEN 'held_out_above'
             WHEN seen.is_absent THEN 'no_address'
             WHEN seen.is_unusable THEN 'address_unusable'
             WHEN a.record_id IS NULL THEN 'no_consent' END AS reason
         FROM seen
         LEFT JOIN agreed a ON a.record_id = seen.id
-        LEFT JOIN barred b ON b.record_id = seen.id
-        LEFT JOIN barred_companies c ON c.record_id = seen.company_id
+        LEFT JOIN suppressed s ON s.id = seen.id
+        LEFT JOIN suppressed c ON c.id = seen.company_id
+        LEFT JOIN unwanted u ON u.record_id = seen.id
         LEFT JOIN held_above h ON h.contact_id = seen.id)
 """
 # Ranks of hashes: by chance and always the same, and the shares are exact. Those held out come
@@ -184,6 +177,7 @@ class Audience:
             tx, CONTACTS, selected, everybody, behind=_OWN, named=("audience", *points)
         )
         statement = _JUDGED.replace("{seen}", seen).replace("{granted}", _GRANTED)
+        statement = statement.replace("{suppressed}", ALL_SUPPRESSED)
         statement = statement.replace("{held}", _HELD_ABOVE)
         return statement + then, [*_given(tx, current), *values]
 

@@ -26,25 +26,32 @@ _OWN = 2
 """How many parameters come before those of what counts."""
 # With merged people all this, and their place in an audience, became that of whom they are now.
 _EVENT = """
-    SELECT DISTINCT contact_id AS id FROM behaviour_events WHERE organization_id = $1 AND name = $5
-        AND occurred_at >= $3 AND occurred_at < $4 AND deleted_at IS NULL
+    SELECT contact_id AS id, occurred_at AS at FROM behaviour_events
+    WHERE organization_id = $1 AND name = $5 AND occurred_at >= $3 AND occurred_at < $4
+        AND deleted_at IS NULL
 """
 _WON = """
     WITH d AS MATERIALIZED ({seen})
-    SELECT contact_id AS id FROM d WHERE contact_id IS NOT NULL
-    UNION SELECT p.contact_id FROM d JOIN deal_contacts p ON p.organization_id = $1
+    SELECT contact_id AS id, at FROM d WHERE contact_id IS NOT NULL
+    UNION ALL SELECT p.contact_id, d.at FROM d JOIN deal_contacts p ON p.organization_id = $1
         AND p.deal_id = d.id AND p.deleted_at IS NULL
 """
 _MET = """
-    WITH d AS MATERIALIZED ({seen}) SELECT DISTINCT contact_id AS id FROM d
+    WITH d AS MATERIALIZED ({seen}) SELECT contact_id AS id, at FROM d
 """
-# Whoever got another variant than theirs, such as the one that won, was not reached with theirs.
+# Whoever got another variant than theirs, such as the one that won, was not reached with theirs,
+# and what somebody did before their mail left is none of its doing.
 _CONVERSIONS = """
-    WITH did AS MATERIALIZED ({did}), sent AS MATERIALIZED ({sent}),
+    WITH did AS MATERIALIZED (
+        SELECT id, max(at) FILTER (WHERE at < {until}) AS last FROM ({did}) AS d GROUP BY id),
+    sent AS MATERIALIZED (
+        SELECT id, variant, min(at) AS at FROM ({sent}) AS s GROUP BY id, variant),
     known AS MATERIALIZED (SELECT {is_told} AS is_told)
     SELECT m.is_holdout, m.variant, known.is_told, count(*)::int AS frozen,
-        count(did.id)::int AS frozen_conversions, count(sent.id)::int AS reached,
-        count(did.id) FILTER (WHERE sent.id IS NOT NULL)::int AS conversions
+        count(did.id)::int AS frozen_conversions,
+        count(*) FILTER (WHERE sent.id IS NOT NULL OR NOT known.is_told)::int AS reached,
+        count(*) FILTER (WHERE did.last >= CASE WHEN known.is_told THEN sent.at
+            ELSE '-infinity' END)::int AS conversions
     FROM campaign_members m CROSS JOIN known LEFT JOIN did ON did.id = m.contact_id
     LEFT JOIN sent ON sent.id = m.contact_id AND sent.variant IS NOT DISTINCT FROM m.variant
     WHERE m.organization_id = $1 AND m.campaign_id = $2 AND m.excluded_reason IS NULL
@@ -55,10 +62,20 @@ _CONVERSIONS = """
 class Sending:
     """What is known of what was sent by campaigns, as whoever sends it tells."""
 
+    area: ClassVar[str] = ""
+    """What somebody must be able to read to be told it."""
     is_told: ClassVar[str] = "false"
     """Whether it is known who was sent anything of the campaign `$2`."""
-    sent: ClassVar[str] = "SELECT NULL::uuid AS id, NULL::text AS variant WHERE false"
-    """Each contact, as whom they are now, and the variant that they were sent up to `{until}`."""
+    sent: ClassVar[str] = ""
+    """Each contact, as whom they are now, the variant that they were sent before `{until}`, and when
+    (`id`, `variant`, `at`)."""
+
+
+# What is known where nobody tells it, or not to whoever asks.
+_NOT_TOLD = (
+    "false",
+    "SELECT NULL::uuid AS id, NULL::text AS variant, NULL::timestamptz AS at WHERE false",
+)
 
 
 @dataclass(frozen=True)
@@ -66,7 +83,8 @@ class Arm:
     """Those who were to get a variant, or nothing, each as conversions and number."""
 
     reached: tuple[int, int] = (0, 0)
-    """Who was really sent it; where nobody tells that, all of them."""
+    """Who was really sent it, and converted since; where nobody tells that, all of them. What is told
+    ends where a decision has all others leave as the variant that won."""
     frozen: tuple[int, int] = (0, 0)
     """All of the frozen audience."""
 
@@ -89,8 +107,8 @@ class Kind:
     """How those who converted are found."""
 
     did: str
-    """The ids of contacts: of events between `$3` and `$4`, by their name `$5`, or of mails of the
-    campaign `$2`; of records by `{seen}`, which are those that count."""
+    """Contacts and moments (`id`, `at`): of events between `$3` and `$4`, by their name `$5`, or of
+    mails of the campaign `$2`; of records by `{seen}`, which are those that count."""
     area: str
     listing: Listing | None = None
     at: str = ""
@@ -119,33 +137,44 @@ def need_conversions(tx: Tx, what: Converted) -> None:
             raise Forbidden("What counts as a conversion is hidden from you.", code="hidden_field")
 
 
-async def conversions(tx: Tx, current: Plan, what: Converted, until: datetime) -> Conversions:
+async def conversions(
+    tx: Tx, current: Plan, what: Converted, until: datetime, *, as_rule: bool = False
+) -> Conversions:
     """How many converted since the launch, by variant; `all` where there are none.
 
-    Of the deals and meetings that the actor sees.
+    Of the deals and meetings that the actor sees. A rule is told who was sent what, whoever has it
+    look.
     """
-    kind = KINDS[what.conversion]
-    did, values = kind.did, [current.launched_at, until, what.event]
-    if kind.listing is not None:
-        model: Any = kind.listing.model
-        assert current.launched_at is not None
-        span = {"gte": current.launched_at.isoformat(), "lt": until.isoformat()}
-        filter = parse({**kind.source, kind.at: span}, kind.listing, tx)
-        chosen = select(model.id, model.contact_id)
-        seen, values = asked(*(tx, kind.listing, chosen, filter), behind=_OWN, named="conversions")
-        did = did.replace("{seen}", seen)
-    sent = Sending.sent.replace("{until}", f"${_OWN + len(values) + 1}")
+    did, values = _did(tx, current, what, until)
+    is_told, sent = _NOT_TOLD
+    if Sending.area and (as_rule or tx.actor.covers(f"{Sending.area}:read")):
+        is_told, sent = Sending.is_told, Sending.sent
     statement = (
         _CONVERSIONS.replace("{did}", did)
         .replace("{sent}", sent)
-        .replace("{is_told}", Sending.is_told)
+        .replace("{is_told}", is_told)
+        .replace("{until}", f"${_OWN + len(values) + 1}")
     )
-    own = (tx.organization_id, current.id)
-    rows = await tx.fetch(statement, *own, *values, until)
+    own, split = (tx.organization_id, current.id), current.split_until
+    rows = await tx.fetch(statement, *own, *values, until if split is None else min(until, split))
     arms: dict[str, Arm] = {}
     for row in rows:
-        frozen = (row["frozen_conversions"], row["frozen"])
-        reached = (row["conversions"], row["reached"]) if row["is_told"] else frozen
         key = HOLDOUT if row["is_holdout"] else row["variant"] or ALL
-        arms[key] = Arm(reached, frozen)
+        arms[key] = Arm(
+            (row["conversions"], row["reached"]), (row["frozen_conversions"], row["frozen"])
+        )
     return Conversions(arms, any(row["is_told"] for row in rows))
+
+
+def _did(tx: Tx, current: Plan, what: Converted, until: datetime) -> tuple[str, list[Any]]:
+    """The SQL of who converted when, and its values."""
+    kind, launched_at = KINDS[what.conversion], current.launched_at
+    if kind.listing is None:
+        return kind.did, [launched_at, until, what.event]
+    assert launched_at is not None
+    model: Any = kind.listing.model
+    span = {"gte": launched_at.isoformat(), "lt": until.isoformat()}
+    filter = parse({**kind.source, kind.at: span}, kind.listing, tx)
+    chosen = select(model.id, model.contact_id, getattr(model, kind.at).label("at"))
+    seen, values = asked(tx, kind.listing, chosen, filter, behind=_OWN, named="conversions")
+    return kind.did.replace("{seen}", seen), values

@@ -88,7 +88,7 @@ async def look(tx: Tx, id: UUID, number: int) -> bool:
     # Where nothing is seen any more, nothing is decided: there seem to be no conversions.
     need_conversions(tx, rule)
     weights = {one["key"]: one["weight"] for one in plan.variants}
-    found = await conversions(tx, plan, rule, tx.now)
+    found = await conversions(tx, plan, rule, tx.now, as_rule=True)
     arms = {key: one.reached for key, one in found.of(weights).items()}
     decided = verdict(rule, weights, arms, is_last=number + 1 >= looks(rule))
     if decided is None:

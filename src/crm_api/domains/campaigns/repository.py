@@ -16,16 +16,19 @@ from crm_api.kit.query.listing import Listing, Relation, Searched
 AREA = "campaigns"
 _PLAN = """
     SELECT id, channel, purpose, include_segment_ids, exclude_segment_ids, holdout_percent,
-        variants, stop_rule, launched_at
+        variants, stop_rule, decision, launched_at
     FROM campaigns WHERE organization_id = $1 AND id = $2 AND deleted_at IS NULL
 """
-_ABOVE = """
-    WITH RECURSIVE line (id) AS (
-        SELECT k.parent_id FROM campaigns k WHERE k.organization_id = $1 AND k.id = {campaign}
-        UNION SELECT k.parent_id FROM line
-        JOIN campaigns k ON k.organization_id = $1 AND k.id = line.id)
-    SELECT id FROM line WHERE id IS NOT NULL
+# What was called off, or is in the bin, holds nobody out; what is above it may.
+_LINE = """
+    WITH RECURSIVE line (id, parent_id, holds) AS (
+        SELECT k.id, k.parent_id, {holds} FROM campaigns k
+        WHERE k.organization_id = $1 AND k.id = {campaign}
+        UNION SELECT k.id, k.parent_id, {holds} FROM line
+        JOIN campaigns k ON k.organization_id = $1 AND k.id = line.parent_id)
+    SELECT id FROM line WHERE holds{but}
 """
+_HOLDS = "k.status <> 'cancelled' AND k.deleted_at IS NULL"
 _WINNER = """
     SELECT decision ->> 'variant' AS variant FROM campaigns WHERE organization_id = $1 AND id = $2
         AND (decision ->> 'winner_for_rest')::boolean
@@ -52,7 +55,15 @@ class Plan:
     holdout_percent: int
     variants: list[dict[str, Any]]
     stop_rule: dict[str, Any] | None
+    decision: dict[str, Any] | None
     launched_at: datetime | None
+
+    @property
+    def split_until(self) -> datetime | None:
+        """Till when each was sent their own variant; None where a decision has not ended that."""
+        if self.decision is None or not self.decision.get("winner_for_rest"):
+            return None
+        return datetime.fromisoformat(self.decision["decided_at"])
 
     @classmethod
     def of(cls, record: Campaign) -> Self:
@@ -60,6 +71,7 @@ class Plan:
         return cls(**{one.name: getattr(record, one.name) for one in fields(cls)})
 
 
+_DECODED = ("include_segment_ids", "exclude_segment_ids", "variants", "stop_rule", "decision")
 _PINS = """
     SELECT s.id::text AS segment_id, s.version, s.id = ANY($2::uuid[]) AS is_included,
         (SELECT count(*)::int FROM segment_members m WHERE m.organization_id = $1
@@ -77,12 +89,13 @@ _GONE = """
 def held_out(campaign: str, *, itself: bool = False) -> str:
     """The SQL of who is held out by the campaigns above one, and by itself: their `contact_id`.
 
-    `campaign` is the SQL of its id.
+    `campaign` is the SQL of its id. It joins as the table of members does, by its key.
     """
-    also = f" OR h.campaign_id = {campaign}" if itself else ""
+    but = "" if itself else f" AND id <> {campaign}"
+    line = _LINE.format(campaign=campaign, holds=_HOLDS, but=but)
     return (
         "SELECT h.contact_id FROM campaign_members h WHERE h.organization_id = $1 "  # noqa: S608
-        f"AND h.is_holdout AND (h.campaign_id IN ({_ABOVE.format(campaign=campaign)}){also})"
+        f"AND h.is_holdout AND h.campaign_id = ANY(ARRAY({line}))"
     )
 
 
@@ -98,7 +111,7 @@ class Campaigns(Repository[Campaign]):
         if not rows:
             raise NotFound("There is no such campaign.")
         row = dict(rows[0])
-        for name in ("include_segment_ids", "exclude_segment_ids", "variants", "stop_rule"):
+        for name in _DECODED:
             row[name] = None if row[name] is None else decode(row[name])
         return Plan(**row)
 

@@ -245,8 +245,11 @@ class FrozenAudience(Shape):
     excluded: int = Field(description="Of whom it was known as it was frozen.")
     reasons: list[ReasonCount] = Field(description="Of the excluded, each person once.")
     refused: list[ReasonCount] = Field(
-        description="Who was to be reached and was refused as it would leave, by what the gate of "
-        "outreach said; each person once for each reason. Empty for whoever may not read mailings."
+        description="Whose mail of the campaign did not leave, by what stood against it: what the gate "
+        "of outreach said, or that they are one with somebody (`merged`), share an address with "
+        "somebody who got it (`same_address`) or are held out above (`held_out`). Each contact once for "
+        "each reason, also where they are in the audience no more. Empty for whoever may not read "
+        "mailings."
     )
 
 
@@ -315,8 +318,14 @@ class _FrozenArm(Shape):
 class CampaignArm(_FrozenArm):
     """Those who got a variant; `low` and `high` are of `reached_rate`."""
 
-    reached: int = Field(description="Who was really sent it, as their variant; see `reached_by`.")
-    reached_conversions: int
+    reached: int = Field(
+        description="Who was really sent it, as their variant; see `reached_by`. Where a decision has "
+        "all others leave as the variant that won (`winner_for_rest`), up to that: what left since is "
+        "no part of the experiment."
+    )
+    reached_conversions: int = Field(
+        description="Of these, since it was sent to them and, where such a decision was made, up to it."
+    )
     reached_rate: float | None
 
 
@@ -349,8 +358,8 @@ class CampaignEvaluation(Shape):
         description="Null where nobody is held out, and of what is done with mails alone."
     )
     reached_by: Literal["sends", "audience"] = Field(
-        description="`audience` where no mailing tells who was sent anything: then all of it counts "
-        "as reached."
+        description="`audience` where no mailing tells who was sent anything, and for whoever may not "
+        "read mailings: then all of it counts as reached."
     )
     sample_ratio_p: float = Field(
         description="Of the chi-square test of the shares of those who were reached."

@@ -4,19 +4,21 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy import select
+
 from crm_api.domains.contacts.service import ContactService
 from crm_api.domains.journeys.definitions import ENTITY, Definition
 from crm_api.domains.journeys.models import Journey
-from crm_api.domains.journeys.repository import Journeys
+from crm_api.domains.journeys.repository import NEXT_OWN, JourneyRuns, Journeys
 from crm_api.domains.journeys.schemas import MOST_AT_ONCE, Entering, JourneyRunCreate
 from crm_api.domains.journeys.service import JourneyService, RunService, through_by
+from crm_api.domains.segments.asking import asked
 from crm_api.kit.actor import Actor
 from crm_api.kit.automation import condition_of
 from crm_api.kit.crud.collections import service_of
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import CrmError, WrongState
-from crm_api.kit.query.page import PageQuery, passing
-from crm_api.kit.query.selection import Selection
+from crm_api.kit.query.page import passing
 from crm_api.kit.query.visibility import sight_of
 
 
@@ -28,21 +30,24 @@ async def enter(tx: Tx, id: UUID, data: Entering) -> dict[str, Any]:
     journey = await Journeys(tx).find(id, lock=True)
     if journey is None or journey.status == "stopped":
         raise WrongState("Nobody enters a journey that is stopped.", code="journey_stopped")
-    ids, more = await _people(tx, id, data)
+    ids, more = await _people(tx, journey, data)
     seen = await ContactService(tx).many(ids)
     entered = await let_in(tx, journey, [one for one in ids if one in seen], "manual")
     return {"entered": entered, "refused": len(ids) - entered, "more": more}
 
 
-async def _people(tx: Tx, id: UUID, data: Entering) -> tuple[list[UUID], bool]:
+async def _people(tx: Tx, journey: Journey, data: Entering) -> tuple[list[UUID], bool]:
     if data.contact_ids is not None:
         return list(dict.fromkeys(data.contact_ids)), False
     contacts = ContactService(tx)
-    never = {"journey_runs": {"none": {"journey_id": {"eq": str(id)}}}}
+    contacts.need("read")
+    never = {"journey_runs": {"none": {"journey_id": {"eq": str(journey.id)}}}}
     filter = condition_of(tx, ENTITY, {"and": [data.filter, never]} if data.filter else never)
-    query = PageQuery(Selection(("id",)), filter, sort="id", limit=MOST_AT_ONCE)
-    page = await contacts.page(query)
-    return [row.id for row in page.data], page.next_cursor is not None
+    listing = contacts.records.listing
+    # Whoever is held out never enters: they would fill the first thousand for good.
+    seen = asked(tx, listing, select(listing.model.id), filter, behind=NEXT_OWN, named="ids")
+    ids = await JourneyRuns(tx).next(journey, seen, MOST_AT_ONCE + 1)
+    return ids[:MOST_AT_ONCE], len(ids) > MOST_AT_ONCE
 
 
 async def let_in(tx: Tx, journey: Journey, contact_ids: Sequence[UUID], by: str) -> int:
@@ -53,7 +58,7 @@ async def let_in(tx: Tx, journey: Journey, contact_ids: Sequence[UUID], by: str)
     await tx.flush()
     policy = await service.policy(journey)
     ids = list(dict.fromkeys(contact_ids))
-    may = await service.records.may_enter(journey.id, ids, through_by(policy, tx.now))
+    may = await service.records.may_enter(journey, ids, through_by(policy, tx.now))
     begun = await service.begun(journey)
     for id in ids:
         if id in may:

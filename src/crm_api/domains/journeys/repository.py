@@ -53,6 +53,7 @@ _DRAFT = """
     SELECT entry, re_entry, goal, exits, nodes FROM journeys
     WHERE organization_id = $1 AND id = $2
 """
+_CAMPAIGN = "SELECT campaign_id FROM journeys WHERE organization_id = $1 AND id = $2"
 _FORGET = (
     "DELETE FROM journey_steps WHERE organization_id = $1 AND journey_id = ANY($2)",
     "DELETE FROM journey_versions WHERE organization_id = $1 AND journey_id = ANY($2)",
@@ -74,20 +75,27 @@ _DUE = """
         AND next_at <= now()
     FOR NO KEY UPDATE SKIP LOCKED
 """
-_CAMPAIGN = """(
-    SELECT j.campaign_id FROM journeys j WHERE j.organization_id = $1 AND j.id = $2)"""
-_HELD_OUT = held_out(_CAMPAIGN, itself=True)
-# Who may enter: live, not in it, not held out, and as the policy has it of those who were.
-_MAY_ENTER = f"""
+# Who may enter: live, not in it, and as the policy has it of those who were.
+_MAY_ENTER = """
     SELECT c.id FROM contacts c
     WHERE c.organization_id = $1 AND c.id = ANY($3) AND c.deleted_at IS NULL
         AND NOT EXISTS (SELECT FROM journey_runs r
             WHERE r.organization_id = $1 AND r.journey_id = $2 AND r.contact_id = c.id
                 AND r.deleted_at IS NULL
                 AND (r.ended_at IS NULL OR $4::timestamptz IS NULL OR r.ended_at > $4))
-        AND NOT EXISTS (SELECT FROM ({_HELD_OUT}) AS h WHERE h.contact_id = c.id)
+"""
+_HELD_OUT = f"""
+    SELECT contact_id FROM ({held_out("$2::uuid", itself=True)}) AS h
+    WHERE contact_id = ANY($3)
 """  # noqa: S608
-_IS_HELD_OUT = f"SELECT contact_id FROM ({_HELD_OUT}) AS h WHERE contact_id = $3 LIMIT 1"  # noqa: S608
+_NEXT = f"""
+    SELECT s.id FROM ({{seen}}) AS s
+    WHERE NOT EXISTS (
+        SELECT FROM ({held_out("$2::uuid", itself=True)}) AS h WHERE h.contact_id = s.id)
+    ORDER BY s.id LIMIT $3
+"""  # noqa: S608
+NEXT_OWN = 3
+"""How many parameters come before those of a filter."""
 # In one order, so that none wait in a ring; whatever waits for the clock is only looked at.
 _NUDGE = """
     UPDATE journey_runs r SET next_at = now() FROM (
@@ -138,6 +146,11 @@ class Journeys(Repository[Journey]):
         """What would be published of one that is there, whoever asks: no mask hides a part of it."""
         (row,) = await self.tx.fetch(_DRAFT, self.tx.organization_id, id)
         return {part: decode(value) for part, value in row.items()}
+
+    async def campaign_of(self, id: UUID) -> UUID | None:
+        """The campaign that one which is there is a part of, whoever asks."""
+        (row,) = await self.tx.fetch(_CAMPAIGN, self.tx.organization_id, id)
+        return row["campaign_id"]
 
     async def definition(self, id: UUID, number: int) -> dict[str, Any]:
         """A version; raises `NotFound`."""
@@ -208,17 +221,32 @@ class JourneyRuns(Repository[JourneyRun]):
         await self.tx.write(_PUT_OFF, self.tx.organization_id, id)
 
     async def may_enter(
-        self, journey_id: UUID, contact_ids: Sequence[UUID], through_by: datetime | None
+        self, journey: Journey, contact_ids: Sequence[UUID], through_by: datetime | None
     ) -> set[UUID]:
-        """Those of some people who may enter: who never did, or were through by then."""
-        args = (journey_id, list(contact_ids), through_by)
-        rows = await self.tx.fetch(_MAY_ENTER, self.tx.organization_id, *args)
-        return {row["id"] for row in rows}
+        """Those of some people who may enter: who never did, or were through by then.
 
-    async def is_held_out(self, journey_id: UUID, contact_id: UUID) -> bool:
-        """Whether somebody is held out by the campaign of a journey, or by one above that."""
-        args = (journey_id, contact_id)
-        return bool(await self.tx.fetch(_IS_HELD_OUT, self.tx.organization_id, *args))
+        Nobody who is held out.
+        """
+        args = (journey.id, list(contact_ids), through_by)
+        rows = await self.tx.fetch(_MAY_ENTER, self.tx.organization_id, *args)
+        return {row["id"] for row in rows} - await self.held_out(journey.campaign_id, contact_ids)
+
+    async def held_out(self, campaign_id: UUID | None, contact_ids: Sequence[UUID]) -> set[UUID]:
+        """Those of some people whom the campaign of a journey, or one above that, holds out."""
+        if campaign_id is None:
+            return set()
+        args = (campaign_id, list(contact_ids))
+        rows = await self.tx.fetch(_HELD_OUT, self.tx.organization_id, *args)
+        return {row["contact_id"] for row in rows}
+
+    async def next(
+        self, journey: Journey, seen: tuple[str, Sequence[Any]], limit: int
+    ) -> list[UUID]:
+        """The first of those whom a statement finds who are not held out."""
+        sql, values = seen
+        args = (journey.campaign_id, limit, *values)
+        rows = await self.tx.fetch(_NEXT.replace("{seen}", sql), self.tx.organization_id, *args)
+        return [row["id"] for row in rows]
 
     async def nudge(self, contact_ids: Sequence[UUID]) -> None:
         """Have the stepper look at what some people are under way in."""

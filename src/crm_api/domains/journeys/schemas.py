@@ -275,7 +275,9 @@ class Entering(Schema):
     contact_ids: Annotated[list[UUID], Field(min_length=1, max_length=MOST_AT_ONCE)] | None = None
     filter: _Filter | None = Field(
         None,
-        description=_FILTER + " The next thousand that pass it and never were in the journey.",
+        description=_FILTER
+        + " The next thousand that pass it, never were in the journey and are not held "
+        "out by its campaign, or by one above that.",
     )
 
     @model_validator(mode="after")
@@ -289,7 +291,10 @@ class Entered(Shape):
     """How many entered."""
 
     entered: int
-    refused: int = Field(description="Who are in it, may not enter again, or are not there.")
+    refused: int = Field(
+        description="Who are in it, may not enter again, are held out by its campaign or by one above "
+        "that, or are not there."
+    )
     more: bool = Field(description="Of a filter: whether there are more, for another call.")
 
 
@@ -333,7 +338,10 @@ class SimulatedNode(Shape):
 class SimulatedEnd(Shape):
     """How many of the sample would end so."""
 
-    end: str
+    end: str = Field(
+        description="`finished`, `succeeded`, `under_way`, or why they would leave; `held_out` of whom "
+        "its campaign, or one above that, does not let enter."
+    )
     count: int
 
 

@@ -134,9 +134,9 @@ class RunService(Partaking[JourneyRun]):
         contact_id = values["contact_id"]
         known = await self.records.is_there(contact_id)
         if known and not await self.records.may_enter(
-            journey.id, [contact_id], through_by(policy, self.tx.now)
+            journey, [contact_id], through_by(policy, self.tx.now)
         ):
-            if await self.records.is_held_out(journey.id, contact_id):
+            if await self.records.held_out(journey.campaign_id, [contact_id]):
                 raise held_out()
             raise not_again()
         return {**values, **begun, "begun_by": self.begun_by}

@@ -17,6 +17,7 @@ from crm_api.domains.journeys.nodes import (
     SplitNode,
     WaitNode,
 )
+from crm_api.domains.journeys.repository import JourneyRuns, Journeys
 from crm_api.domains.journeys.schemas import JourneySimulation
 from crm_api.domains.journeys.service import JourneyService
 from crm_api.domains.journeys.stepping import JourneyTurn, wait_until
@@ -37,11 +38,14 @@ class Simulation:
         self, tx: Tx, journey_id: UUID, definition: Definition, ids: Sequence[UUID]
     ) -> None:
         self.tx, self.journey_id, self.definition, self.ids = tx, journey_id, definition, ids
+        self._held_out: set[UUID] = set()
         self._passed: dict[str, set[UUID]] = {}
         self.events = "fail"
 
     async def learn(self) -> None:
-        """Ask who passes the filters."""
+        """Ask who is held out, and who passes the filters."""
+        campaign_id = await Journeys(self.tx).campaign_of(self.journey_id)
+        self._held_out = await JourneyRuns(self.tx).held_out(campaign_id, self.ids)
         definition = self.definition
         filters = {reason: source for reason, _, source in definition.leaving()}
         if definition.goal:
@@ -77,6 +81,8 @@ class Simulation:
         return path, "under_way"
 
     def _leaves(self, id: UUID) -> str | None:
+        if id in self._held_out:
+            return "held_out"
         if id in self._passed.get("goal", ()):
             return "succeeded"
         reasons = (reason for reason, _, _ in self.definition.leaving())

@@ -96,9 +96,7 @@ class Walker:
             await self.service.end(run, "exited", "stopped")
         elif not await self.service.records.is_there(run.contact_id):
             await self.service.end(run, "exited", "removed")
-        elif journey.campaign_id is not None and await self.service.records.is_held_out(
-            journey.id, run.contact_id
-        ):
+        elif await self.service.records.held_out(journey.campaign_id, [run.contact_id]):
             await self.service.end(run, "exited", "held_out")
         elif (definition := self.definition) is None:
             return False

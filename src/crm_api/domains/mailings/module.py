@@ -33,7 +33,7 @@ from crm_api.kit.touchpoints import Party, Touchpoint
 Guarded.purged.append(forget_purged)
 Inbox.reporters.append(heed_report)
 CampaignActions.followed.append(follow_campaign)
-Sending.is_told, Sending.sent = SENDING
+Sending.area, Sending.is_told, Sending.sent = SENDING
 KINDS.update(MAIL_KINDS)
 CONTACTS.know(MAILED, Mailed())
 HEARD[MAILED] = (TOPICS, None)

@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, Uuid, select
 from sqlalchemy.orm import aliased
 
 from crm_api.domains.mailings.models import Mailing, MailingSend
-from crm_api.domains.mailings.repository import AREA
+from crm_api.domains.mailings.repository import AREA, MAILINGS
 from crm_api.domains.segments.terms import (
     done_so_often,
     read_count,
@@ -19,7 +19,7 @@ from crm_api.domains.segments.terms import (
 from crm_api.kit.db.base import Instant
 from crm_api.kit.query.mistakes import fault
 from crm_api.kit.query.terms import TermBinds, TermReader
-from crm_api.kit.query.visibility import ORGANIZATION
+from crm_api.kit.query.visibility import ORGANIZATION, living, seen, sight_of
 
 KEY = "mailed"
 HAPPENED = (
@@ -33,8 +33,9 @@ _KNOWN = frozenset({"did", "did_not", "within", "since", "until", "count", *_OF}
 class Mailed:
     """`{"did": "opened", "campaign_id": ID, "within": "30d", "count": {"gte": 2}}`: of their mails.
 
-    Shape: (did | did_not, what happened, has mailing, has campaign, has since, has until, operator |
-    None). Each mail counts once, when it happened to it first.
+    Shape: (did | did_not, what happened, sight, has mailing, has campaign, has since, has until,
+    operator | None). Each mail counts once, when it happened to it first; of mailings that are seen,
+    and not in the bin.
     """
 
     def read(self, reader: TermReader, value: Any, at: str) -> tuple[Any, ...]:
@@ -53,11 +54,12 @@ class Mailed:
         since = read_since(reader, source, at)
         until = read_moment(reader, source.get("until"), f"{at}/until")
         operator = read_count(reader, source, at, is_done=how == "did")
-        return how, what, *of, since, until, operator
+        sight = sight_of(reader.actor, MAILINGS)
+        return how, what, sight, *of, since, until, operator
 
     def condition(self, asked: tuple[Any, ...], row: Any, binds: TermBinds) -> ColumnElement[bool]:
         """The condition on a contact."""
-        how, what, of_mailing, of_campaign, since, until, operator = asked
+        how, what, sight, of_mailing, of_campaign, since, until, operator = asked
         send, mailing = aliased(MailingSend), aliased(Mailing)
         at = getattr(send, f"{what}_at")
         query = select(1).where(
@@ -65,11 +67,12 @@ class Mailed:
         )
         if of_mailing:
             query = query.where(send.mailing_id == binds.next(Uuid()))
+        known = select(mailing.id).where(*living(MAILINGS, mailing))
+        if (visible := seen(MAILINGS, mailing, sight)) is not None:
+            known = known.where(visible)
         if of_campaign:
-            own = select(mailing.id).where(
-                mailing.organization_id == ORGANIZATION, mailing.campaign_id == binds.next(Uuid())
-            )
-            query = query.where(send.mailing_id.in_(own))
+            known = known.where(mailing.campaign_id == binds.next(Uuid()))
+        query = query.where(send.mailing_id.in_(known))
         if since:
             query = query.where(at >= binds.next(Instant))
         if until:

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from crm_api.domains.segments.barring import suppressed_or_theirs
 from crm_api.domains.segments.events import RefreshSegment
 from crm_api.domains.segments.membership import Membership, Stored, stored
 from crm_api.domains.segments.models import Segment
@@ -26,12 +27,6 @@ _STANDING = """
 _OVERRIDDEN = """
     SELECT count(*) AS number FROM segment_overrides
     WHERE organization_id = $1 AND segment_id = $2
-"""
-_SUPPRESSED = """
-    SELECT DISTINCT m.record_id FROM segment_members m
-    JOIN segments s ON s.organization_id = $1 AND s.id = m.segment_id AND s.kind = 'suppression'
-        AND s.is_active AND s.deleted_at IS NULL AND s.id <> $3
-    WHERE m.organization_id = $1 AND m.record_id = ANY($2) AND m.left_at IS NULL
 """
 _DECIDE = """
     INSERT INTO segment_overrides (organization_id, segment_id, record_id, is_member, at, actor_id)
@@ -150,9 +145,8 @@ class SegmentActions:
         seen = await service.many(named, Selection(("id",))) if named else {}
         refused = {one: "unknown" for one in named if one not in seen}
         if data.add and segment.kind != "suppression":
-            own = self.tx.organization_id
-            rows = await self.tx.fetch(_SUPPRESSED, own, list(data.add), segment.id)
-            refused |= {row["record_id"]: "suppressed_segment" for row in rows}
+            barred = await suppressed_or_theirs(self.tx, [one for one in data.add if one in seen])
+            refused |= dict.fromkeys(barred, "suppressed_segment")
         return refused
 
 

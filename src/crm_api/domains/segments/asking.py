@@ -50,7 +50,7 @@ def asked(
 def whom_is_seen(tx: Tx, listing: Listing, column: str, behind: int) -> tuple[str, list[Any]]:
     """The SQL condition that the ids in a column are of records which the actor sees, with values.
 
-    Those in the bin count as well.
+    For whoever sees all, those in the bin count as well.
     """
     if sight_of(tx.actor, listing) == ALL:
         return "true", []
