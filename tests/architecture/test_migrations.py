@@ -348,6 +348,25 @@ FILLED = {
         "SELECT value FROM record_keys WHERE entity = 'booking'",
         ["r"],
     ),
+    "20270318_renamed_measures": (
+        {
+            "report_schedules": {
+                "standard_report": "'lead_source_revenue'",
+                "condition": """'{"measure": "win_rate", "value": "1"}'::jsonb""",
+                "sharing": "'private'",
+            },
+            "dashboards": {
+                "tiles": """'[{"standard_report": "pipeline_velocity", "measure": "win_rate"},
+                    {"standard_report": "product_performance", "measure": "win_rate"},
+                    {"standard_report": "product_performance", "measure": "won"}]'::jsonb""",
+                "sharing": "'private'",
+            },
+        },
+        """SELECT condition ->> 'measure' FROM report_schedules UNION ALL
+            SELECT string_agg(tile ->> 'measure', ', ' ORDER BY place)
+            FROM dashboards, jsonb_array_elements(tiles) WITH ORDINALITY AS t (tile, place)""",
+        ["won_share", "win_rate, acceptance, won"],
+    ),
 }
 """By a migration what there may be before it, and what it makes of that."""
 

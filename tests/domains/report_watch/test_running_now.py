@@ -57,6 +57,30 @@ async def test_it_is_told_by_hand(client, owner, worker):
     assert len(await notices(some)) == 2
 
 
+async def test_it_is_not_told_again_while_it_is_told(client, owner):
+    """No worker is there: the first time stays to be told."""
+    made = await _scheduled(client, await _saved(client, COUNT))
+    path = f"/v1/report-schedules/{made['id']}/run"
+    assert (await client.post(path)).status_code == 200
+    problem(await client.post(path), 409, "still_telling")
+    document = "mutation($id: UUID!) { runReportSchedule(id: $id) { id } }"
+    (error,) = (await client.gql(document, id=made["id"]))["errors"]
+    assert error["extensions"]["code"] == "still_telling"
+    # What was given up keeps nobody from it.
+    late = "UPDATE report_deliveries SET occurrence_at = now() - interval '2 hours'"
+    await owner.execute(f"{late} WHERE schedule_id = $1", made["id"])
+    assert (await client.post(path)).status_code == 200
+
+
+async def test_a_condition_is_taken_from_one_whose_report_is_gone(client):
+    report = await _saved(client, COUNT)
+    made = await _scheduled(client, report, condition=_only("number"))
+    await client.delete(f"/v1/reports/{report}")
+    path = f"report-schedules/{made['id']}"
+    problem(await client.patch(f"/v1/{path}", json={"condition": _only("inner")}), 422)
+    assert (await client.changed(path, {"condition": None}))["condition"] is None
+
+
 async def test_only_who_may_change_it_has_it_told(client):
     levels = {"*": {"read": "all"}}
     reader = (await member(client, await custom_role(client, levels=levels))).api

@@ -2,6 +2,7 @@
 
 import pytest
 
+from crm_api.domains.reports import earlier
 from support.members import custom_role, member
 from support.reporting import by, reported, values
 from support.selling import deal, pipeline
@@ -27,8 +28,8 @@ async def _sold(api, owner=None):
         await deal(api, where, **body)
 
 
-async def _changes(api, filter, *groups, **more):
-    groupings = [by("closes_on", "month"), *groups]
+async def _changes(api, filter, *groups, bucket="month", **more):
+    groupings = [by("closes_on", bucket), *groups]
     report = {"kind": "time_series", "filter": filter, "groupings": groupings, **more}
     answer = await reported(api, "deal", measures=MEASURES, **report)
     return {
@@ -73,6 +74,50 @@ async def test_other_conditions_hold_for_what_is_compared(client):
         assert ("2026-02-01" in rows) == (first < "2026")
     # Without a first day all of it is there.
     assert (await _changes(client, {"status": "open"}))["2026-02-01"] == ("300.00", "0.5", "6.5")
+
+
+async def test_a_year_before_is_read_without_the_months_between(client, monkeypatch):
+    await _sold(client)
+    filter = {"closes_on": {"gte": "2026-01-15", "lt": "2026-02-01"}}
+    wanted = {"2026-01-01": ("150.00", "0.5", None)}
+    # December and January: of a year before there is none, and February is between.
+    monkeypatch.setattr(earlier, "MAX_GROUPS", 2)
+    assert await _changes(client, filter) == wanted
+    monkeypatch.setattr(earlier, "MAX_GROUPS", 1)
+    report = {"kind": "time_series", "groupings": [by("closes_on", "month")]}
+    found = await reported(client, "deal", 422, filter=filter, measures=MEASURES, **report)
+    assert [one["code"] for one in found["errors"]] == ["too_many_groups"]
+
+
+async def test_days_around_one_that_there_is_not_each_year(client):
+    where = await pipeline(client)
+    for day, amount in (("2023-03-01", "10.00"), ("2024-02-29", "5.00"), ("2024-03-01", "20.00")):
+        await deal(client, where, amount=amount, currency="EUR", closes_on=day)
+    found = await _changes(
+        client, {"closes_on": {"gte": "2024-02-29", "lt": "2024-03-02"}}, bucket="day"
+    )
+    assert found == {
+        "2024-02-29": ("5.00", None, None),
+        "2024-03-01": ("20.00", "3", "1"),
+    }
+
+
+@pytest.mark.parametrize("zone", ["Asia/Tokyo", "America/New_York"])
+async def test_filters_begin_as_early_and_end_as_late_as_they_may(client, owner, org, zone):
+    await client.changed("organization", {"time_zone": zone})
+    await _sold(client)
+    await owner.execute(
+        "UPDATE deals SET created_at = closes_on + time '12:00' WHERE organization_id = $1", org.id
+    )
+    for first in ("1900-01-01", "1900-01-02", "1900-06-30", "1901-01-31"):
+        for bucket in ("month", "year"):
+            report = {
+                "kind": "time_series",
+                "filter": {"created_at": {"gte": f"{first}T12:00:00Z"}},
+                "groupings": [by("created_at", bucket)],
+            }
+            found = values(await reported(client, "deal", measures=MEASURES, **report))
+            assert found[-1]["growth"] == {"month": "0.5", "year": "2.571429"}[bucket], first
 
 
 async def test_instants_and_what_is_seen(client, owner, org):

@@ -210,6 +210,24 @@ async def test_each_cell_opens_to_its_records(client, database, org, where):
         assert total == float(row["values"]["sum"])
 
 
+async def test_what_is_compared_is_read_from_it_too(client, database, org, where, statements):
+    for day in ("2026-01-10", "2026-02-10", "2026-02-11"):
+        await deal(client, where, closes_on=day, currency="EUR")
+    await keep(database, org.id)
+    change = {"name": "growth", "function": "change", "of": ["count"]}
+    report = {
+        "kind": "time_series",
+        "groupings": [by("closes_on", "month")],
+        "filter": {"closes_on": {"gte": "2026-02-11"}},
+        "measures": [COUNT, change],
+    }
+    async with statements() as seen:
+        found = await reported(client, "deal", **report)
+    assert values(found) == [{"closes_on": "2026-02-01", "count": 1, "growth": "0"}]
+    assert sum("FROM tally_cells" in sql for sql in seen.all) == 2
+    await agrees(client, report)
+
+
 async def test_whoever_sees_a_part_reads_the_records(client, database, org, where):
     role = await custom_role(client, levels={"*": {"read": "own"}})
     reader = await member(client, role)

@@ -14,7 +14,7 @@ from crm_api.domains.deals.repository import DEALS
 from crm_api.domains.leads.repository import LEADS
 from crm_api.domains.segments.asking import asked, whom_is_seen
 from crm_api.kit.db.tx import Tx
-from crm_api.kit.query.filters import parse
+from crm_api.kit.query.filters import Filter, parse
 from crm_api.kit.report_words import MOST_BEHIND
 
 # What a campaign was called where a touch came from counts as soon as one is called so.
@@ -179,7 +179,7 @@ class Counting:
     async def leads(self) -> "Led":
         """How many leads they brought."""
         self.tx.actor.require(f"{LEADS.area}:read")
-        seen, values = whom_is_seen(self.tx, LEADS, "m.person_id", 9)
+        seen, values = self._living(9)
         own = (*self._given(), *map(list, self._above), self._zone)
         rows = await self.tx.fetch(_LED_BY.format(seen=seen), *own, *values)
         by_month = {row["month"]: row["number"] for row in rows if row["is_month"]}
@@ -187,7 +187,7 @@ class Counting:
 
     async def led(self, ids: Sequence[UUID]) -> list[UUID]:
         """The leads that some of them brought; no more than can be told, and one."""
-        seen, values = whom_is_seen(self.tx, LEADS, "m.person_id", 7)
+        seen, values = self._living(7)
         rows = await self.tx.fetch(_LED.format(seen=seen), *self._given(), list(ids), *values)
         return sorted(row["person_id"] for row in rows)
 
@@ -207,6 +207,13 @@ class Counting:
         said: Sequence[tuple[str, UUID]] = self._said
         names, ids = [one for one, _ in said], [id for _, id in said]
         return [self.tx.organization_id, self.ids, names, ids, *self.span]
+
+    def _living(self, behind: int) -> tuple[str, list[Any]]:
+        """The condition that leads of a path are seen and in no bin: of those merged the end alone."""
+        model: Any = LEADS.model
+        one = select(model.id)
+        sql, values = asked(self.tx, LEADS, one, Filter(), behind=behind, named="people")
+        return f"m.person_id IN ({sql})", values
 
     def _seen(self, column: str, behind: int, more: str = "") -> tuple[str, list[Any]]:
         """The condition that contacts are seen, and its values; those in the bin count as well."""

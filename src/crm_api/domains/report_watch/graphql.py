@@ -70,7 +70,7 @@ class ReportWatchMutations:
     async def run_report_schedule(
         self, info: GraphInfo, id: UUID, expected_version: int | None = None
     ) -> ReportSchedule:
-        """Have it told now to all its recipients, if its condition holds."""
+        """Have it told now to all its recipients, if its condition holds; not while it is told."""
         return await ReportScheduleService(info.context.tx).run(id, expected_version)
 
 

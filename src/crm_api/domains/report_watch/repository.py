@@ -31,6 +31,10 @@ _SETTLE = """
     UPDATE report_deliveries SET status = $3, reason = $4, finished_at = now()
     WHERE organization_id = $1 AND id = $2 AND status = 'pending' RETURNING id
 """
+_PENDING = """
+    SELECT 1 FROM report_deliveries WHERE organization_id = $1 AND schedule_id = $2
+        AND occurrence_at > $3 AND status = 'pending' LIMIT 1
+"""
 _LAST = """
     SELECT id, occurrence_at, recipient, status, reason, finished_at FROM report_deliveries
     WHERE organization_id = $1 AND schedule_id = $2
@@ -106,6 +110,10 @@ class Schedules(Repository[ReportSchedule]):
     async def settle(self, id: UUID, status: str, reason: str | None) -> bool:
         """Note what became of a delivery; False where that is known already."""
         return bool(await self.tx.write(_SETTLE, self.tx.organization_id, id, status, reason))
+
+    async def is_telling(self, id: UUID, since: datetime) -> bool:
+        """Whether somebody is still to be told of an occurrence after a moment."""
+        return bool(await self.tx.fetch(_PENDING, self.tx.organization_id, id, since))
 
     async def last(self, id: UUID, limit: int) -> list[dict[str, Any]]:
         """The last deliveries of a schedule."""

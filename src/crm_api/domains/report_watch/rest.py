@@ -48,6 +48,12 @@ async def result(id: Id, tx: Reading) -> Response:
     return answers.plain(await ReportScheduleService(tx).result(id))
 
 
+_TOLD_NOW = (
+    "To all its recipients, if its condition holds; when it is due next stays as it is. While "
+    "somebody is yet to be told of the last hour it is 409 `still_telling`."
+)
+
+
 async def _run(tx: Tx, id: UUID, _: Any, expected: int | None) -> Any:
     return await ReportScheduleService(tx).run(id, expected)
 
@@ -59,7 +65,7 @@ add_action(
     ReportScheduleOut,
     (
         "Have a schedule told now",
-        "To all its recipients, if its condition holds; when it is due next stays as it is.",
+        _TOLD_NOW,
     ),
 )
 

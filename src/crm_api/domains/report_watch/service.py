@@ -31,13 +31,15 @@ from crm_api.kit.crud.personal import Impersonal
 from crm_api.kit.crud.plain import columns_of
 from crm_api.kit.db.json import decode, encode, parsed
 from crm_api.kit.db.tx import Tx
-from crm_api.kit.errors import Invalid, NotFound
+from crm_api.kit.errors import Conflict, Invalid, NotFound
 from crm_api.kit.ids import new_id
 from crm_api.kit.query.filters import parse
 from crm_api.kit.recurrence import BadRule
 from crm_api.platform.notifications.repository import members_of
 
 OUTSIDE = "send_reports_outside"
+_UNTOLD = timedelta(hours=1)
+"""What is not told after so long keeps nobody from having it told anew."""
 _RECIPIENTS = TypeAdapter(list[ReportRecipient])
 _TIMES = frozenset({"cron", "rule", "starts_on", "at", "time_zone", "is_active"})
 _REPORT = frozenset({"report_id", "standard_report", "parameters", "condition"})
@@ -116,7 +118,8 @@ class ReportScheduleService(NamedService[ReportSchedule]):
         if values.get("condition") is not None:
             # As it is stored, so that the same again is no change.
             values["condition"] = decode(encode(values["condition"]))
-        if not _REPORT.isdisjoint(values):
+        # A schedule whose report is gone may still be told without a condition.
+        if any(name in values and (name != "condition" or values[name]) for name in _REPORT):
             await self._need_report({**whole, **values})
         if not _TIMES.isdisjoint(values):
             if whole.get("starts_on") is None:
@@ -148,11 +151,17 @@ class ReportScheduleService(NamedService[ReportSchedule]):
             self.tx.enqueue(DeliverReport(id))
 
     async def run(self, id: UUID, expected: int | None) -> Any:
-        """Have it told now, whenever it is due next; by whoever may change it."""
+        """Have it told now, whenever it is due next; by whoever may change it.
+
+        Raises `Conflict` while somebody is still to be told of it.
+        """
         self.need("update")
         current = await self.locked(id, expected)
         if any(one["kind"] == "email" for one in current.recipients):
             self.tx.actor.permitted(OUTSIDE)
+        if await self.records.is_telling(id, self.tx.now - _UNTOLD):
+            message = "Not everybody has been told of it yet: wait for its deliveries."
+            raise Conflict(message, code="still_telling")
         await self.begin(current, self.tx.now)
         return await self.told(self.shown_of(current))
 

@@ -176,7 +176,7 @@ def _of_field(
             raise unfit(f"{at}/weighted_by", "unfit_field", "A whole percentage of a number.")
         value = cast(value, Numeric()) * weight.expression / literal_column("100")
         others.append(weight)
-    return Known(asked, place, _kind(asked, kind), value, (main, *others), decimals=decimals)
+    return Known(asked, place, kind_of(asked, kind), value, (main, *others), decimals=decimals)
 
 
 def _of_many(tx: Tx, listing: Listing, asked: ReportMeasure, place: int, setting: Setting) -> Known:
@@ -190,7 +190,7 @@ def _of_many(tx: Tx, listing: Listing, asked: ReportMeasure, place: int, setting
         message = "count takes no field; all else does."
         raise unfit(f"{at}/field", "required", message)
     found = through(tx, listing, asked, place, setting.calendar, setting.money.mode)
-    kind = _kind(asked, found.kind)
+    kind = kind_of(asked, found.kind)
     return Known(
         asked, place, kind, found.value, found.operands, values=found.values, sight=found.sight
     )
@@ -205,7 +205,8 @@ def _value_of(operand: Operand, calendar: Calendar, *, whole: bool) -> ColumnEle
     return case((is_own, found))
 
 
-def _kind(asked: ReportMeasure, kind: str) -> str:
+def kind_of(asked: ReportMeasure, kind: str) -> str:
+    """The kind of a measure of values of this one."""
     if asked.function == "count_distinct":
         return "integer"
     averaged = asked.function in {"avg", "median", "percentile"}

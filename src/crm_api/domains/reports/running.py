@@ -15,7 +15,7 @@ from crm_api.domains.reports.converting import rates_of
 from crm_api.domains.reports.declared import Declared, source_of
 from crm_api.domains.reports.definitions import EACH_RECORD, metric_row
 from crm_api.domains.reports.drilling import behind
-from crm_api.domains.reports.earlier import plan_of_before
+from crm_api.domains.reports.earlier import compared_with
 from crm_api.domains.reports.expanding import bridge, funnel, need_shape, of_sides, of_steps
 from crm_api.domains.reports.measuring import functions_of
 from crm_api.domains.reports.naming import name_groups
@@ -29,7 +29,7 @@ from crm_api.domains.reports.results import (
     groups_of,
 )
 from crm_api.domains.reports.schemas import MAX_GROUPS, ReportCellInput, ReportQuery
-from crm_api.domains.reports.series import complete
+from crm_api.domains.reports.series import complete, dated_of
 from crm_api.domains.reports.units import unit_of_field
 from crm_api.kit.crud.service import CrudService
 from crm_api.kit.db.json import decode
@@ -314,10 +314,8 @@ class Reports:
             return funnel(plan, rows)
         shaped = Shaped(plan, rows)
         if query.kind == "time_series":
-            earlier = plan_of_before(tx, plan)
-            before = []
-            if earlier is not None:
-                before = Shaped(earlier, await self._fetch(tx, earlier, MAX_GROUPS)).raw
+            dated = dated_of(plan, shaped, span)
+            before = await compared_with(tx, plan, dated, self._fetch)
             complete(plan, shaped, span, before=before)
         shaped.finish()
         if query.kind == "waterfall":

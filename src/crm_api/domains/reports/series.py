@@ -30,9 +30,7 @@ def complete(
     group, calendar = plan.groups[0], plan.calendar
     assert group.bucket is not None
     known: Points = dict(shaped.raw)
-    dated = [keys[0] for keys in known if keys[0] is not None]
-    if span is not None:
-        dated += [calendar.first(day, group.bucket) for day in span]
+    dated = dated_of(plan, shaped, span)
     others = list(dict.fromkeys(keys[1:] for keys in known)) or [()] * (len(plan.groups) == 1)
     buckets: list[date] = []
     for bucket in calendar.between(min(dated), max(dated), group.bucket) if dated else ():
@@ -50,6 +48,14 @@ def complete(
             _change(plan, measure, points, points | dict(before))
     ordered = sorted(points, key=lambda keys: (keys[0] is None, keys[0] or date.min))
     shaped.raw = [(keys, points[keys]) for keys in ordered]
+
+
+def dated_of(plan: Plan, shaped: Shaped, span: tuple[date, date] | None) -> list[date]:
+    """The first days of the buckets between which a series lies."""
+    bucket = plan.groups[0].bucket
+    assert bucket is not None
+    asked = [plan.calendar.first(day, bucket) for day in span or ()]
+    return [keys[0] for keys, _ in shaped.raw if keys[0] is not None] + asked
 
 
 def _nothing(plan: Plan) -> Row:
