@@ -24,8 +24,9 @@ from crm_api.kit.actor import Actor
 from crm_api.kit.db.tx import Tx, unit_of_work
 from crm_api.kit.errors import CrmError, ModuleClosed, Unavailable
 from crm_api.kit.jobs import Workplace
-from crm_api.kit.relaying import Handover, LetterRefused, NotEnded
+from crm_api.kit.relaying import Handover
 from crm_api.kit.rounds import Resting
+from crm_api.kit.smtp import LetterRefused, NotEnded
 from crm_api.platform.outreach.gate import take_back
 
 log = structlog.get_logger("crm_api.mailings")

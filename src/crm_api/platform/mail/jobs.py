@@ -4,7 +4,6 @@ from dataclasses import replace
 from typing import Any
 
 from crm_api.kit.db.tx import unit_of_work
-from crm_api.kit.errors import CrmError
 from crm_api.kit.jobs import JobContext, runs
 from crm_api.kit.letters import UNSUBSCRIBE, SendLetter, opt_out_of, values_of
 from crm_api.kit.mail import Letter, Unsure
@@ -61,8 +60,8 @@ async def _sent_once(context: JobContext, letter: Letter) -> dict[str, Any]:
         return {"sent": await context.mailer.send(letter)}
     except Unsure:
         return {"sent": None, "failure": "uncertain"}
-    except CrmError:
-        # The server has not taken it: another try may.
+    except Exception:
+        # It has not left, whatever was wrong: another try may.
         await _note(context, is_leaving=False)
         raise
 
