@@ -18,21 +18,19 @@ AFTER = "status IN ('listed', 'given', 'left', 'returned', 'recalled')"
 
 
 def upgrade() -> None:
+    ddl.replace_check(MEMBERS, STATUS, AFTER)
     for table, name in COUNTS:
         op.add_column(
             table, sa.Column(name, sa.Integer(), server_default=sa.text("0"), nullable=False)
         )
     accepted = sa.Column("accepted_at", sa.TIMESTAMP(timezone=True), nullable=True)
     op.add_column(MEMBERS, accepted)
-    op.drop_constraint(op.f(STATUS), MEMBERS)
-    op.create_check_constraint(op.f(STATUS), MEMBERS, AFTER)
 
 
 def downgrade() -> None:
-    with ddl.rows_of_all(MEMBERS):
+    with op.get_context().autocommit_block(), ddl.rows_of_all(MEMBERS):
         op.execute(f"UPDATE {MEMBERS} SET status = 'left' WHERE status = 'returned'")
-    op.drop_constraint(op.f(STATUS), MEMBERS)
-    op.create_check_constraint(op.f(STATUS), MEMBERS, BEFORE)
+    ddl.replace_check(MEMBERS, STATUS, BEFORE)
     op.drop_column(MEMBERS, "accepted_at")
     for table, name in COUNTS:
         op.drop_column(table, name)

@@ -389,6 +389,57 @@ async def test_what_a_schema_needs_is_made_for_all_organizations(own_url, revisi
         await connection.close()
 
 
+REASONS = """
+    SELECT concat_ws(' ', excluded_reason, frozen_as #>> '{0,excluded_reason}', variant)
+    FROM campaign_members ORDER BY 1
+"""
+# What was frozen as nothing like it, with words that look alike.
+ALIKE = {"variant": "'suppressed'", "frozen_as": """'[{"variant": "suppressed"}]'::jsonb"""}
+
+
+@pytest.mark.commits
+async def test_why_somebody_was_not_reached_is_in_words_that_each_version_knows(own_url):
+    """There and back, for all organizations; nothing is written that stays as it was."""
+    before = "20270314_lists_that_count"
+    connection = await asyncpg.connect(own_url)
+    config = alembic_config(own_url)
+    try:
+        await connection.execute("SET session_replication_role = replica")
+        for reason in ("suppressed_segment", "held_out_above", "no_consent"):
+            frozen = f"""'[{{"excluded_reason": "{reason}"}}]'::jsonb"""
+            row = {"excluded_reason": f"'{reason}'", "frozen_as": frozen}
+            await stored(connection, "campaign_members", **DEFAULT, **row)
+        await stored(connection, "campaign_members", **DEFAULT, **ALIKE)
+        run = {"target": "'contact'", "status": "'exited'", "begun_by": "'manual'"}
+        ended = {"leave_reason": "'held_out'", "ended_at": "now()"}
+        await stored(connection, "journey_runs", **DEFAULT, **run, **ended)
+        stays = "SELECT xmin::text FROM campaign_members WHERE variant IS NOT NULL"
+        written = await connection.fetchval(stays)
+        async with owned_by_nobody_special(connection):
+            in_thread(lambda: command.downgrade(config, before))
+        found = [row[0] for row in await connection.fetch(REASONS)]
+        pairs = ("excluded_segment", "no_consent", "suppressed")
+        assert found == [
+            *(f"{one} {one}" for one in pairs[:2]),
+            "suppressed",
+            "suppressed suppressed",
+        ]
+        assert await connection.fetchval("SELECT leave_reason FROM journey_runs") == "removed"
+        # As far as one came that was broken off while its index was built.
+        await connection.execute("ALTER TABLE journeys ADD COLUMN campaign_id uuid")
+        await connection.execute("CREATE INDEX ix_journeys_campaign ON journeys (campaign_id)")
+        async with owned_by_nobody_special(connection):
+            in_thread(lambda: command.upgrade(config, "head"))
+        found = [row[0] for row in await connection.fetch(REASONS)]
+        assert found[-1] == "suppressed_segment suppressed_segment"
+        assert await connection.fetchval(stays) == written
+        forced = "SELECT bool_and(relforcerowsecurity) FROM pg_class WHERE relname = ANY($1)"
+        assert await connection.fetchval(forced, ["campaign_members", "journey_runs"])
+        in_thread(lambda: command.check(config))
+    finally:
+        await connection.close()
+
+
 @pytest.mark.commits
 def test_models_say_what_the_database_has(own_url):
     in_thread(lambda: command.check(alembic_config(own_url)))

@@ -7,7 +7,15 @@ from email import message_from_bytes, policy
 import pytest
 
 from crm_api.kit.errors import CrmError, Unavailable
-from crm_api.kit.mail import FileMailer, Letter, NoMailer, SmtpMailer, message_of, new_mailer
+from crm_api.kit.mail import (
+    FileMailer,
+    Letter,
+    NoMailer,
+    SmtpMailer,
+    Unsure,
+    message_of,
+    new_mailer,
+)
 
 LETTER = Letter("one", "member@example.com", "Приглашение", "Guten Tag,\nein Brief.\n")
 
@@ -51,6 +59,9 @@ async def test_without_a_way_none_leaves():
     assert not await mailer.send(LETTER)
 
 
+HANGS_UP = "hangs up"
+
+
 @pytest.fixture
 async def server():
     """A mail server that says what a test wants, and keeps what it was told."""
@@ -59,11 +70,14 @@ async def server():
 
     async def serve(reader, writer):
         def say(text):
-            writer.write(f"{text}\r\n".encode())
+            if text == HANGS_UP:
+                writer.close()
+            else:
+                writer.write(f"{text}\r\n".encode())
 
-        say("220 ready")
+        say(said.get("greets", "220 ready"))
         body = None
-        while line := await reader.readline():
+        while not writer.is_closing() and (line := await reader.readline()):
             text = line.decode().rstrip("\r\n")
             if body is not None:
                 if text != ".":
@@ -114,6 +128,45 @@ async def test_what_a_server_refuses_is_tried_again_or_not(server, verb, answer,
     assert isinstance(caught.value, Unavailable) == (code == "mail_unavailable")
     # What a server says may name people and passwords.
     assert "mailbox" not in caught.value.detail
+
+
+@pytest.mark.parametrize(
+    ("verb", "answer"),
+    [
+        ("greets", HANGS_UP),
+        ("greets", "554 not now"),
+        ("EHLO", HANGS_UP),
+        ("MAIL", HANGS_UP),
+        ("RCPT", HANGS_UP),
+        ("DATA", HANGS_UP),
+        (".", "451 later"),
+    ],
+)
+async def test_what_a_server_never_had_is_tried_again(server, verb, answer):
+    url, said, _ = server
+    said[verb] = answer
+    with pytest.raises(Unavailable) as caught:
+        await SmtpMailer(url, "crm@example.org").send(LETTER)
+    assert not isinstance(caught.value, Unsure)
+
+
+@pytest.mark.parametrize("answer", [HANGS_UP, "no answer of a mail server"])
+async def test_what_a_server_had_is_never_sent_again(server, answer):
+    url, said, _ = server
+    said["."] = answer
+    with pytest.raises(Unsure):
+        await SmtpMailer(url, "crm@example.org").send(LETTER)
+
+
+@pytest.mark.parametrize("place", ["127.1", "member:secret@127.0.0.1"])
+async def test_a_server_that_offers_no_way_in_is_tried_again(server, place):
+    """No encryption, which only one known to be on this machine needs not have, or no login."""
+    url, _, heard = server
+    with pytest.raises(Unavailable) as caught:
+        await SmtpMailer(url.replace("127.0.0.1", place), "crm@example.org").send(LETTER)
+    assert not isinstance(caught.value, Unsure)
+    assert heard
+    assert not any(line.startswith("MAIL") for line in heard)
 
 
 async def test_a_server_that_is_away_is_tried_again():

@@ -8,7 +8,8 @@ import pytest
 from crm_api.kit.composing import composed
 from crm_api.kit.errors import Unavailable
 from crm_api.kit.mail import Letter
-from crm_api.kit.relaying import FileRelay, LetterRefused, NoRelay, NotEnded, SmtpRelay, new_relay
+from crm_api.kit.relaying import FileRelay, NoRelay, SmtpRelay, new_relay
+from crm_api.kit.smtp import LetterRefused, NotEnded
 from support.mailings import sink
 
 LETTER = Letter("one", "member@example.com", "Hello", "Some text\n.dot\n", message_id="one@x")

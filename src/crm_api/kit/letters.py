@@ -1,7 +1,7 @@
 """Letters that a transaction has sent after its commit."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 from urllib.parse import urlencode
 from uuid import UUID
@@ -43,27 +43,32 @@ class OptOut:
     person_id: UUID
     target: str
     purpose: str
+    address: str = ""
+    """The keyed hash of the address that was written to, whoever has it later."""
 
     def url(self, key: bytes, public_url: str, organization_id: UUID) -> str:
         """Where one does that, by a look or by one click (RFC 8058); nothing of it is stored."""
         ids = (organization_id, self.person_id)
         token = Opaque(_KIND, ids, self._secret(key, organization_id))
-        said = urlencode({"target": self.target, "purpose": self.purpose})
+        about = {"target": self.target, "purpose": self.purpose, "address": self.address}
+        said = urlencode(about)
         return f"{public_url.rstrip('/')}/public/outreach/unsubscribe/{token}?{said}"
 
     @classmethod
-    def read(cls, key: bytes, token: str, target: str, purpose: str) -> "tuple[UUID, Self] | None":
+    def read(
+        cls, key: bytes, token: str, target: str, purpose: str, address: str
+    ) -> tuple[UUID, Self] | None:
         """The organization, and what it is; None where the link was made up."""
         found = parse(token, _KIND, 2)
         if found is None:
             return None
         organization_id, person_id = found.ids
-        made = cls(person_id, target, purpose)
+        made = cls(person_id, target, purpose, address)
         is_ours = same(found.secret, made._secret(key, organization_id))
         return (organization_id, made) if is_ours else None
 
     def _secret(self, key: bytes, organization_id: UUID) -> str:
-        said = f"{organization_id} {self.person_id} {self.target} {self.purpose}"
+        said = f"{organization_id} {self.person_id} {self.target} {self.purpose} {self.address}"
         return derived_secret(key, "outreach unsubscribe", said)
 
 
@@ -82,8 +87,11 @@ def post(
     """
     id = new_id()
     sealed = tx.database.secrets.seal(encode(dict(values)).decode(), _place(tx.organization_id, id))
-    reached = {} if opt_out is None else asdict(opt_out)
-    tx.enqueue(SendLetter(id, template, to, user_id, sealed, **reached))
+    letter = SendLetter(id, template, to, user_id, sealed)
+    if opt_out is not None:
+        whom, target, purpose = opt_out.person_id, opt_out.target, opt_out.purpose
+        letter = replace(letter, person_id=whom, target=target, purpose=purpose)
+    tx.enqueue(letter)
     return id
 
 

@@ -4,22 +4,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from email.message import EmailMessage
 from email.policy import SMTP, default
-from email.utils import format_datetime, parseaddr
+from email.utils import format_datetime
 from pathlib import Path
 from typing import Protocol
-from urllib.parse import unquote, urlsplit
 
-import aiosmtplib
+from aiosmtplib.email import parse_address
 
 from crm_api.kit import clock
 from crm_api.kit.errors import CrmError, Unavailable, WrongState
 from crm_api.kit.outbox import put
+from crm_api.kit.smtp import LetterRefused, Line, NotEnded
 
-_TIMEOUT_S = 20.0
 # As long as RFC 5322 lets lines be: what is encoded to be folded, programs do not read as a link.
 _POLICY = default.clone(max_line_length=998)
 _WIRE = SMTP.clone(max_line_length=998, cte_type="7bit")
-PORTS = {"smtp": 587, "smtps": 465}
 
 
 @dataclass(frozen=True)
@@ -65,7 +63,8 @@ class Mailer(Protocol):
     async def send(self, letter: Letter) -> bool:
         """Hand a letter on; False where there is no way.
 
-        Raises `Unavailable` to try again, `Unsure` where it may have left already.
+        Raises `Unsure` where it may have left; whatever else is raised, it has not, and of that
+        `Unavailable` to try again.
         """
         ...
 
@@ -103,33 +102,31 @@ class SmtpMailer:
 
     async def send(self, letter: Letter) -> bool:
         """Once the server has taken it."""
-        parts = urlsplit(self.url)
-        is_local = parts.hostname in {"127.0.0.1", "::1", "localhost"}
+        # Written here: the library would fold links.
+        data = message_of(letter, self.sender).as_bytes(policy=_WIRE)
+        # Reports of what does not arrive go back there.
+        sender, to = parse_address(letter.sender or self.sender), parse_address(letter.to)
+        line = await Line.open(self.url)
         try:
-            await aiosmtplib.send(
-                # Written here: the library would fold links.
-                message_of(letter, self.sender).as_bytes(policy=_WIRE),
-                # Reports of what does not arrive go back there.
-                sender=parseaddr(letter.sender or self.sender)[1],
-                recipients=[letter.to],
-                hostname=parts.hostname,
-                port=parts.port or PORTS[parts.scheme],
-                username=None if parts.username is None else unquote(parts.username),
-                password=None if parts.password is None else unquote(parts.password),
-                use_tls=parts.scheme == "smtps",
-                # None takes it where it is offered; True does without nobody.
-                start_tls=False if parts.scheme == "smtps" else None if is_local else True,
-                timeout=_TIMEOUT_S,
-            )
-        except aiosmtplib.SMTPRecipientsRefused as error:
-            raise _refused(error.recipients[0].code) from None
-        except aiosmtplib.SMTPResponseException as error:
-            raise _refused(error.code) from None
-        except (aiosmtplib.SMTPException, OSError) as error:
-            message = f"The mail server cannot be asked: {type(error).__name__}."
-            is_there = not isinstance(error, aiosmtplib.SMTPConnectError)
-            raise (Unsure if is_there else Unavailable)(message, code="mail_unavailable") from None
+            await line.begin(sender, to, data)
+            await _ended(line)
+            await line.quit()
+        except LetterRefused as error:
+            raise _refused(error.reply) from None
+        finally:
+            line.end()
         return True
+
+
+async def _ended(line: Line) -> None:
+    """Send the end of a letter, from which on nobody but the server knows whether it has it."""
+    line.finish()
+    try:
+        await line.taken()
+    except (LetterRefused, NotEnded):
+        raise
+    except Exception as error:
+        raise Unsure("The mail server was lost.", code="mail_unavailable") from error
 
 
 def new_mailer(smtp_url: str | None, outbox: Path | None, sender: str) -> Mailer:

@@ -210,6 +210,13 @@ def test_of_equal_entries_their_own_counts(kind):
         assert foremost(entries, one.contact_id, ()) == one
 
 
+@pytest.mark.parametrize("kind", ["excluded_segment", "held_out_above", "of_another_version"])
+def test_what_no_record_lacked_was_decided_about_the_person(kind):
+    entries = [frozen(kind, 1), *(frozen(other, n) for n, other in enumerate(ORDER[1:], 2))]
+    for one in entries:
+        assert foremost(entries[::-1], one.contact_id, ()) == entries[0]
+
+
 def test_whoever_got_something_is_no_hold_out_but_barred_is_barred():
     held, reached, barred = [frozen(kind, n) for n, kind in enumerate((HELD, "reached", BARRED))]
     sent = {reached.contact_id}

@@ -1,6 +1,7 @@
 """What the step `mail` of journeys writes: once at most to each, whatever dies."""
 
 import asyncio
+import json
 import random
 from collections import Counter
 
@@ -33,14 +34,19 @@ async def ended(owner, org):
     return found
 
 
-async def test_workers_that_are_killed_write_to_each_once(client, org, worker_process, owner):
-    people = await asyncio.gather(*(reader(client) for _ in range(PEOPLE)))
+async def begun(client, people):
+    """A journey that writes to some people."""
     nodes = [node("write", "action", step=MAIL, next="end"), END]
     made = await client.made("journeys", {"name": "Welcome", "nodes": nodes})
     await did(client, "journeys", made, "publish")
     body = {"contact_ids": [one["id"] for one in people]}
     answer = await client.post(f"/v1/journeys/{made['id']}/enter", json=body)
-    assert answer.json()["entered"] == PEOPLE
+    assert answer.json()["entered"] == len(people)
+
+
+async def test_workers_that_are_killed_write_to_each_once(client, org, worker_process, owner):
+    people = await asyncio.gather(*(reader(client) for _ in range(PEOPLE)))
+    await begun(client, people)
     chance = random.Random(SEED)
     async with sink() as server:
         # Long enough to die between the end of a mail and the answer to it.
@@ -69,3 +75,25 @@ async def test_workers_that_are_killed_write_to_each_once(client, org, worker_pr
     assert sent <= taken.keys()
     assert taken.keys() & own <= sent | uncertain
     assert all("\nList-Unsubscribe: <http" in one for one in server.taken)
+
+
+async def test_what_could_not_leave_is_tried_again(client, org, worker_process, owner, tmp_path):
+    """Where letters cannot be written, that is no letter that may have left."""
+    outbox = tmp_path / "outbox"
+    outbox.write_text("No directory.")
+    await begun(client, [await reader(client)])
+    worker_process(CRM_MAIL_OUTBOX=str(outbox))
+    tried = []
+    async for _ in patiently():
+        tried = await owner.fetch(f"{_LETTERS} AND attempts > 0 AND status <> 'running'", org.id)
+        if tried:
+            break
+    assert [one["status"] for one in tried] == ["queued"]
+    outbox.unlink()
+    async for _ in patiently():
+        await owner.execute(_DUE)
+        tried = await owner.fetch(_LETTERS, org.id)
+        if tried[0]["status"] != "queued":
+            break
+    assert [json.loads(one["result"]) for one in tried] == [{"sent": True}]
+    assert len(list(outbox.glob("*.eml"))) == 1

@@ -235,7 +235,7 @@ async def test_people_are_written_to_if_the_gate_allows(client, anonymous, rules
     assert answer.json()["data"][0]["allowed"]
     assert (await anonymous.post(path)).status_code == 200
     answer = await client.post("/v1/outreach/check", json=body)
-    assert answer.json()["data"][0]["reasons"] == ["withdrawn"]
+    assert answer.json()["data"][0]["reasons"] == ["suppressed", "withdrawn"]
 
 
 async def test_endpoints_are_told(client, rules):

@@ -35,11 +35,10 @@ _BECAME = """
     WHERE NOT EXISTS (SELECT FROM record_redirects r
         WHERE r.organization_id = $1 AND r.record_id = p.id)
 """
-BARRED = frozenset({"suppressed_segment", "excluded_segment", "held_out_above"})
-"""What was decided about a person, whichever of their records it was decided of. The other reasons
-are what a record lacked, which the one that is left may have: the gate asks for it again."""
 _LACKED = ("no_consent", "address_unusable", "no_address")
-"""Whoever has one of these had what those after it lacked."""
+"""What a record lacked, which the one that is left may have: the gate asks for it again. Whoever has
+one of these had what those after it lacked. Any other reason, also one that a later version knows,
+was decided about a person, whichever of their records it was decided of."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +68,7 @@ def foremost(entries: Sequence[Frozen], person: str, sent: Collection[str]) -> F
 
     def place(one: Frozen) -> tuple[int, bool, bool, str]:
         if one.excluded_reason is not None:
-            lacked = one.excluded_reason not in BARRED
+            lacked = one.excluded_reason in _LACKED
             rank = 4 + _LACKED.index(one.excluded_reason) if lacked else 0
         elif one.is_holdout:
             rank = 2

@@ -9,7 +9,6 @@ from fastapi.responses import HTMLResponse
 
 from crm_api.domains.mailings.hits import hit
 from crm_api.domains.mailings.progress import happen
-from crm_api.domains.mailings.stopping import unsubscribe
 from crm_api.domains.mailings.wording import Signer
 from crm_api.kit.actor import Actor
 from crm_api.kit.db.tx import Tx, unit_of_work
@@ -17,7 +16,7 @@ from crm_api.kit.errors import NotFound
 from crm_api.kit.links.visiting import PUBLIC, Token
 from crm_api.kit.rest.problems import problems
 from crm_api.kit.rest.requests import services_of
-from crm_api.platform.outreach.unsubscribing import page_of
+from crm_api.platform.outreach.unsubscribing import page_of, unsubscribe
 
 LONGEST_URL = 4_000
 _PIXEL = b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")
@@ -67,7 +66,8 @@ async def unsubscribe_from(request: Request, token: Token) -> Response:
     """By one click (RFC 8058): the consent is withdrawn, and the address suppressed, at once."""
     tx, send_id, row = await _opened(request, token)
     async with unit_of_work(tx, services_of(request).ring):
-        await unsubscribe(tx, row["contact_id"], row["address"], row["purpose"], "unsubscribe link")
+        whom, purpose = row["contact_id"], row["purpose"]
+        await unsubscribe(tx, whom, purpose, "unsubscribe link", address=row["address"])
         await happen(tx, [send_id], "unsubscribed")
     return _page(row, done=True)
 

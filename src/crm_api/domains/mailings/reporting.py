@@ -6,8 +6,8 @@ from crm_api.domains.conversations.heard import Report
 from crm_api.domains.conversations.matching import mark_bounced
 from crm_api.domains.mailings.guarding import guard
 from crm_api.domains.mailings.progress import happen
-from crm_api.domains.mailings.stopping import suppress, unsubscribe
 from crm_api.kit.db.tx import Tx
+from crm_api.platform.outreach.unsubscribing import suppress, unsubscribe
 
 _FIND = """
     SELECT s.id, s.mailing_id, s.contact_id, s.address, m.purpose FROM mailing_sends s
@@ -31,7 +31,8 @@ async def heed_report(tx: Tx, report: Report) -> bool:
         await happen(tx, [row["id"]], "replied")
     elif report.kind == "complaint":
         await happen(tx, [row["id"]], "complained", detail=report.detail)
-        await unsubscribe(tx, row["contact_id"], row["address"], row["purpose"], "complaint")
+        whom, purpose = row["contact_id"], row["purpose"]
+        await unsubscribe(tx, whom, purpose, "complaint", address=row["address"])
         await suppress(tx, row["address"], "complaint")
         await guard(tx, row["mailing_id"])
     elif report.kind == "delivered":

@@ -19,14 +19,15 @@ from crm_api.domains.mailings.claiming import (
     still_held,
 )
 from crm_api.domains.mailings.preparing import Preparing, Ready
-from crm_api.domains.mailings.stopping import suppress
 from crm_api.kit.actor import Actor
 from crm_api.kit.db.tx import Tx, unit_of_work
 from crm_api.kit.errors import CrmError, ModuleClosed, Unavailable
 from crm_api.kit.jobs import Workplace
-from crm_api.kit.relaying import Handover, LetterRefused, NotEnded
+from crm_api.kit.relaying import Handover
 from crm_api.kit.rounds import Resting
+from crm_api.kit.smtp import LetterRefused, NotEnded
 from crm_api.platform.outreach.gate import take_back
+from crm_api.platform.outreach.unsubscribing import suppress
 
 log = structlog.get_logger("crm_api.mailings")
 

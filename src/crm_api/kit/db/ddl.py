@@ -71,12 +71,27 @@ def rows_of_all(*tables: str) -> Generator[None]:
     """Have a block change rows of every organization, as the owner of these tables.
 
     Row-level security is forced on owners too, who see no rows otherwise: changes are of none then.
+    Nobody else reads such a table until the commit; in an autocommit block they do all the while.
     """
     for table in tables:
         op.execute(f'ALTER TABLE "{table}" NO FORCE ROW LEVEL SECURITY')
     yield
     for table in tables:
         op.execute(f'ALTER TABLE "{table}" FORCE ROW LEVEL SECURITY')
+
+
+def replace_check(table: str, name: str, condition: str) -> None:
+    """Have the rows of a table keep to another check, while others write to it.
+
+    The rows that there are are looked at under a lock that lets writers pass; what the migration did
+    before is committed by that, and this may be done again.
+    """
+    with op.get_context().autocommit_block():
+        op.execute(
+            f'ALTER TABLE "{table}" DROP CONSTRAINT IF EXISTS "{name}", '
+            f'ADD CONSTRAINT "{name}" CHECK ({condition}) NOT VALID'
+        )
+        op.execute(f'ALTER TABLE "{table}" VALIDATE CONSTRAINT "{name}"')
 
 
 def see_all(table: str, role: str, rights: str) -> None:

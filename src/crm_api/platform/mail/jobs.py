@@ -3,11 +3,12 @@
 from dataclasses import replace
 from typing import Any
 
-from crm_api.kit.db.tx import unit_of_work
-from crm_api.kit.errors import CrmError
+from crm_api.kit.db.hashes import hasher_of
+from crm_api.kit.db.tx import Tx, unit_of_work
 from crm_api.kit.jobs import JobContext, runs
-from crm_api.kit.letters import UNSUBSCRIBE, SendLetter, opt_out_of, values_of
+from crm_api.kit.letters import UNSUBSCRIBE, OptOut, SendLetter, opt_out_of, values_of
 from crm_api.kit.mail import Letter, Unsure
+from crm_api.kit.points import email_key
 from crm_api.kit.templates import language_of
 from crm_api.platform.mail.rendering import rendered
 
@@ -29,6 +30,7 @@ async def send_letter(context: JobContext, message: SendLetter) -> dict[str, Any
     organization_id = context.actor.organization_id
     async with unit_of_work(context.tx(read_only=True)) as tx:
         (reader,) = await tx.fetch(_READER, organization_id, message.user_id)
+        opt_out = await _opt_out(tx, message)
     values = values_of(context.database.secrets, organization_id, message)
     link = None
     if context.pages_url is not None and "token" in values:
@@ -37,10 +39,17 @@ async def send_letter(context: JobContext, message: SendLetter) -> dict[str, Any
     given = {**values, "organization": reader["organization"], "link": link}
     subject, text = rendered(message.template, reader["language"], given)
     letter = Letter(str(message.letter_id), message.to, subject, text)
-    if (opt_out := opt_out_of(message)) is None:
+    if opt_out is None:
         return {"sent": await context.mailer.send(letter)}
     link = opt_out.url(context.database.signing_key, context.public_url, organization_id)
     return await _sent_once(context, _with_way_out(letter, link, reader["language"]))
+
+
+async def _opt_out(tx: Tx, message: SendLetter) -> OptOut | None:
+    found = opt_out_of(message)
+    if found is None:
+        return None
+    return replace(found, address=(await hasher_of(tx)).of("email", email_key(message.to)))
 
 
 def _with_way_out(letter: Letter, link: str, language: str) -> Letter:
@@ -61,8 +70,8 @@ async def _sent_once(context: JobContext, letter: Letter) -> dict[str, Any]:
         return {"sent": await context.mailer.send(letter)}
     except Unsure:
         return {"sent": None, "failure": "uncertain"}
-    except CrmError:
-        # The server has not taken it: another try may.
+    except Exception:
+        # It has not left, whatever was wrong: another try may.
         await _note(context, is_leaving=False)
         raise
 

@@ -21,7 +21,14 @@ from crm_api.kit.schema import Create
 from crm_api.kit.values import codes
 from crm_api.kit.values.errors import BadValue
 from crm_api.platform.outreach.guard_schemas import GuardRuleCreate, GuardRuleUpdate
-from crm_api.platform.outreach.models import Consent, ConsentText, GuardRule, Suppression
+from crm_api.platform.outreach.models import (
+    Channel,
+    Consent,
+    ConsentText,
+    GuardRule,
+    Suppression,
+    SuppressionReason,
+)
 from crm_api.platform.outreach.repository import (
     ConsentLedger,
     ConsentTexts,
@@ -41,6 +48,7 @@ from crm_api.platform.outreach.schemas import (
 # Clocks of clients are a little ahead at times.
 _AHEAD = timedelta(minutes=1)
 _TICK = timedelta(microseconds=1)
+_OWN: dict[str, Any] = {"owner_id": None, "custom": {}, "external_ids": {}}
 
 
 class ConsentTextService(NamedService[ConsentText]):
@@ -80,10 +88,12 @@ class ConsentService(CrudService[Consent]):
             await self._check_text(data.text_id, data.purpose)
         return self._add(data, latest.get((data.purpose, data.channel)), data.model_dump())
 
-    async def withdraw(self, data: WithdrawalInput) -> list[Any]:
-        """Take back whatever was granted of a purpose, on a channel, or at all."""
+    async def withdraw(self, data: WithdrawalInput, *, deleted: bool = False) -> list[Any]:
+        """Take back whatever was granted of a purpose, on a channel, or at all; with `deleted` also
+        of those in the bin.
+        """
         self.tx.actor.require(f"{self.area}:write")
-        latest = await self._last_words(data)
+        latest = await self._last_words(data, deleted=deleted)
         wanted = {
             (purpose, channel)
             for (purpose, channel), row in latest.items()
@@ -112,13 +122,15 @@ class ConsentService(CrudService[Consent]):
         shown = await self.records.rows([row["id"] for row in rows])
         return [shown[row["id"]] for row in rows]
 
-    async def _last_words(self, data: WhoseConsent) -> dict[tuple[str, str], Any]:
+    async def _last_words(
+        self, data: WhoseConsent, *, deleted: bool = False
+    ) -> dict[tuple[str, str], Any]:
         # The lock on the person has decisions come one after the other.
-        await self._person(data, lock=True)
+        await self._person(data, lock=True, deleted=deleted)
         rows = await self.records.effective([data.record_id])
         return {(row["purpose"], row["channel"]): row for row in rows}
 
-    async def _person(self, data: WhoseConsent, *, lock: bool) -> None:
+    async def _person(self, data: WhoseConsent, *, lock: bool, deleted: bool = False) -> None:
         try:
             service = service_of(self.tx, data.target)
         except NotFound:
@@ -129,7 +141,7 @@ class ConsentService(CrudService[Consent]):
         self.tx.actor.require(f"{service.area}:read")
         try:
             if lock:
-                await service.records.get(data.record_id, lock=True)
+                await service.records.get(data.record_id, lock=True, deleted=deleted)
             else:
                 await service.records.row(data.record_id, Selection(("id",)))
         except NotFound:
@@ -153,8 +165,7 @@ class ConsentService(CrudService[Consent]):
             # After the lock: whoever is stored later has the last word, whenever they came.
             at = max(now, self.tx.now, last["at"] + _TICK if last is not None else now)
         evidence = data.evidence.model_dump(mode="json", exclude_none=True)
-        own = {"owner_id": None, "custom": {}, "external_ids": {}}
-        return self.add({**values, **own, "at": at, "evidence": evidence})
+        return self.add({**values, **_OWN, "at": at, "evidence": evidence})
 
 
 class SuppressionService(CrudService[Suppression]):
@@ -185,6 +196,20 @@ class SuppressionService(CrudService[Suppression]):
             raise Invalid.at("/value", code, str(error)) from None
         hashed = (await hasher_of(self.tx)).of(kind, value)
         return {**values, "value": value if keep else None, "value_hash": hashed}
+
+    def suppress(
+        self,
+        hashed: str,
+        value: str | None,
+        reason: SuppressionReason,
+        purpose: str | None,
+        channel: Channel,
+    ) -> Any:
+        """Suppress an e-mail address by its hash, readable or not."""
+        self.tx.actor.require(f"{self.area}:write")
+        known = {"kind": "email", "value": value, "value_hash": hashed, "reason": reason}
+        scope = {"purpose": purpose, "channel": channel, "expires_at": None, "note": None}
+        return self.add({**known, **scope, **_OWN})
 
 
 class GuardRuleService(NamedService[GuardRule]):
