@@ -2,6 +2,8 @@
 
 import crm_api.registry  # noqa: F401 - tells which reports there are
 from crm_api.domains.reports.declared import Declared
+from crm_api.domains.reports.definitions import columns_of, unit_of
+from crm_api.kit.reporting import DefinedReport
 from crm_api.registry import MODULES
 from support.members import custom_role, member
 from support.reporting import standard
@@ -72,6 +74,11 @@ async def test_units_of_ad_hoc_measures_and_sources(client):
     ]
     body = {"source": "deal", "measures": measures}
     answer = (await client.post("/v1/reports/run", json=body)).json()
+    # A standard report of the same would have the same columns.
+    texts = dict.fromkeys(("name", "title", "text", "formula"), "")
+    like = DefinedReport(**texts, source="deal", definition={"measures": measures})
+    told = {one.name: (one.kind, unit_of(one)) for one in columns_of(like)}
+    assert told == {one["name"]: (one["kind"], one["unit"]) for one in answer["columns"]}
     units = {one["name"]: one["unit"] for one in answer["columns"]}
     assert units == {
         "number": "count",

@@ -11,7 +11,7 @@ from typing import Any
 
 from crm_api.domains.reports.declared import Declared
 from crm_api.domains.reports.schemas import ReportGrouping, ReportMeasure, ReportQuery
-from crm_api.domains.reports.units import unit_of_column, unit_of_field, unit_of_measure
+from crm_api.domains.reports.units import kind_of, unit_of_column, unit_of_field, unit_of_measure
 from crm_api.kit.reporting import (
     ComputedReport,
     DefinedReport,
@@ -112,6 +112,7 @@ def _measure(source: str, asked: ReportMeasure, before: Mapping[str, ReportField
         path = f"{asked.through}.{asked.field}" if asked.through else asked.field
         kind = "number" if asked.since else _kind(source, path)
         of = unit_of_field(path, kind)
+        kind = kind_of(asked, kind)
     return ReportField(asked.name, "measure", kind, _said(asked), unit_of_measure(asked, kind, of))
 
 

@@ -27,7 +27,7 @@ from crm_api.domains.reports.converting import Money
 from crm_api.domains.reports.operands import DATED, Operand, operand_of, unfit
 from crm_api.domains.reports.schemas import ReportMeasure
 from crm_api.domains.reports.through import through
-from crm_api.domains.reports.units import unit_of_field, unit_of_measure
+from crm_api.domains.reports.units import kind_of, unit_of_field, unit_of_measure
 from crm_api.kit.custom.formulas import Formula
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.query.listing import Listing
@@ -176,7 +176,7 @@ def _of_field(
             raise unfit(f"{at}/weighted_by", "unfit_field", "A whole percentage of a number.")
         value = cast(value, Numeric()) * weight.expression / literal_column("100")
         others.append(weight)
-    return Known(asked, place, _kind(asked, kind), value, (main, *others), decimals=decimals)
+    return Known(asked, place, kind_of(asked, kind), value, (main, *others), decimals=decimals)
 
 
 def _of_many(tx: Tx, listing: Listing, asked: ReportMeasure, place: int, setting: Setting) -> Known:
@@ -190,7 +190,7 @@ def _of_many(tx: Tx, listing: Listing, asked: ReportMeasure, place: int, setting
         message = "count takes no field; all else does."
         raise unfit(f"{at}/field", "required", message)
     found = through(tx, listing, asked, place, setting.calendar, setting.money.mode)
-    kind = _kind(asked, found.kind)
+    kind = kind_of(asked, found.kind)
     return Known(
         asked, place, kind, found.value, found.operands, values=found.values, sight=found.sight
     )
@@ -203,13 +203,6 @@ def _value_of(operand: Operand, calendar: Calendar, *, whole: bool) -> ColumnEle
         return found
     is_own = getattr(operand.place.row, BASE) == literal(calendar.currency, Text())
     return case((is_own, found))
-
-
-def _kind(asked: ReportMeasure, kind: str) -> str:
-    if asked.function == "count_distinct":
-        return "integer"
-    averaged = asked.function in {"avg", "median", "percentile"}
-    return "number" if averaged and kind == "integer" else kind
 
 
 def _need_only(asked: ReportMeasure, at: str) -> None:
