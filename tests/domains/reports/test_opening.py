@@ -1,5 +1,6 @@
 """Values of metrics and cells of tiles, opened: their rows come to what is told, for whoever asks."""
 
+from base64 import urlsafe_b64encode
 from decimal import Decimal
 
 import pytest
@@ -99,10 +100,30 @@ async def test_what_a_ratio_is_of_is_opened_by_its_measure(client):
     }"""
     told = (await client.data(document, cell=answer["cell"]))["metricRowsBehind"]
     assert told["count"] == 2
-    for params, parameter in (({"cell": "nothing"}, "cell"), ({"measure": "no"}, "measure")):
+    deep = urlsafe_b64encode(b"[" * 2_900).decode()
+    for params, parameter in (
+        ({"cell": "nothing"}, "cell"),
+        ({"cell": deep}, "cell"),
+        ({"measure": "no"}, "measure"),
+        ({"by": "nothing"}, "by"),
+        ({"by": "created_at"}, "by"),
+        ({"by": "status,status"}, "by"),
+    ):
         given = {"cell": answer["cell"], **params}
         found = problem(await client.get("/v1/metrics/win_rate_count/drilldown", params=given), 422)
         assert pointers(found) == [parameter]
+
+
+async def test_cells_are_no_longer_for_one_face_than_for_the_other(client):
+    document = """query($cell: String!) {
+        metricRowsBehind(name: "new_deals", cell: $cell) { count }
+    }"""
+    whole = (await client.read("metrics/new_deals"))["cell"]
+    assert (await client.data(document, cell=whole))["metricRowsBehind"] == {"count": 0}
+    # Spaces change nothing of what JSON says.
+    long = urlsafe_b64encode(b"{" + b" " * 4_000 + b"}").decode()
+    wrong = (await client.gql(document, cell=long))["errors"][0]["extensions"]["problem"]
+    assert pointers(wrong) == ["cell"]
 
 
 async def test_measures_of_standard_reports_are_opened_too(client):
@@ -180,6 +201,18 @@ async def test_seals_are_of_their_filters_alone(client):
     answer = await client.read("metrics/new_deals")
     found = await client.read("metrics/new_deals/drilldown", cell=answer["cell"])
     given = {"filter": found["filter"], "seal": found["seal"]}
+    # As what writes JSON does that knows but one kind of numbers.
+    await client.made("custom-fields", {"target": "deal", "name": "size", "type": "decimal"})
+    said = {"or": [{"custom": {"size": {"lt": 1.0}}}, {"name": {"is_null": False}}]}
+    report = {"source": "deal", "filter": said, "measures": [{"name": "n", "function": "count"}]}
+    (row,) = (await reported(client, **report))["rows"]
+    body = {"report": report, "cell": row["cell"]}
+    sealed = (await client.post("/v1/reports/drilldown", json=body)).json()
+    plain = {"or": [{"custom": {"size": {"lt": 1}}}, {"name": {"is_null": False}}]}
+    for filter in (said, plain):
+        asked = {"filter": filter, "seal": sealed["seal"]}
+        answer = await client.post("/v1/deals/query", json=asked)
+        assert len(answer.json()["data"]) == sealed["count"], answer.text
     for path, change in (
         ("deals", {"filter": {**found["filter"], "name": "x"}}),
         ("companies", {}),

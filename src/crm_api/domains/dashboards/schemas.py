@@ -7,7 +7,13 @@ from uuid import UUID
 from pydantic import Field, StringConstraints
 
 from crm_api.domains.reports.models import Sharing
-from crm_api.domains.reports.schemas import Filtering, Label, ReportParameter, StandardName
+from crm_api.domains.reports.schemas import (
+    MAX_CELL,
+    Filtering,
+    Label,
+    ReportParameter,
+    StandardName,
+)
 from crm_api.domains.reports.shown import (
     ReportColumn,
     ReportMetricOut,
@@ -107,7 +113,7 @@ class DashboardCellInput(Schema):
     """A cell of a tile, with what its data was asked for with."""
 
     tile: Key = Field(description="The key of the tile.")
-    cell: Annotated[str, Field(max_length=4_000)] = Field(
+    cell: Annotated[str, Field(max_length=MAX_CELL)] = Field(
         description="That of a row, a total or the value."
     )
     measure: Label | None = Field(None, description="Whose own filter holds, too.")

@@ -63,10 +63,8 @@ class Metrics(Library):
             is_series = query.kind == "time_series"
             first, last = asked.first, asked.last
             span = (first, last) if first and last and is_series else None
-            try:
+            with _of_address():
                 answer = await self.run(query, span)
-            except CrmError as error:
-                raise _of_parameter(error) from None
         (row,) = whole["rows"]
         return {
             "metric": metric_row(metric),
@@ -84,7 +82,7 @@ class Metrics(Library):
         `measure` is another one that it is made of, such as what a ratio is of.
         """
         metric = self._metric(asked)
-        with in_address(), _of_cell():
+        with in_address(), _of_address():
             if metric.figure is None:
                 query = await self._query(metric, asked)
                 return await self.behind(query, cell, measure or metric.answer)
@@ -155,17 +153,17 @@ def _whole(figure: Figure, answer: Row) -> Row | None:
 
 
 @contextmanager
-def _of_cell() -> Generator[None]:
-    """Have mistakes of a cell be told of the parameters that say which it is."""
+def _of_address() -> Generator[None]:
+    """Have mistakes of groups and cells be told of the parameters that say which they are."""
+    # Measures are those of the metric: they are wrong by the side of a grouping alone.
+    named = {"groupings": "by", "measures": "by", "cell": "cell", "measure": "measure"}
     try:
         yield
     except CrmError as error:
-        named = {"/cell": "cell", "/measure": "measure"}
+        said = [named.get((fault.pointer or "/").split("/")[1]) for fault in error.faults]
         error.faults = tuple(
-            replace(fault, pointer=None, parameter=named[fault.pointer])
-            if fault.pointer in named
-            else fault
-            for fault in error.faults
+            fault if name is None else replace(fault, pointer=None, parameter=name)
+            for fault, name in zip(error.faults, said, strict=True)
         )
         raise
 
@@ -193,14 +191,6 @@ def _groupings(by: str | None) -> list[ReportGrouping]:
     if len(found) > 3:
         raise Invalid.parameter("by", "too_many_groupings", "At most three groupings.")
     return found
-
-
-def _of_parameter(error: CrmError) -> CrmError:
-    """The same mistake where a parameter said what a body says."""
-    if isinstance(error, Invalid) and error.faults:
-        fault = error.faults[0]
-        return Invalid.parameter("by", fault.code, fault.message)
-    return error
 
 
 def metrics_of(reports: Reports) -> list[Row]:

@@ -25,7 +25,7 @@ from crm_api.domains.reports.saved_schemas import (
     ReportRunRows,
     ReportRunStarted,
 )
-from crm_api.domains.reports.schemas import ReportCellInput, ReportQuery
+from crm_api.domains.reports.schemas import MAX_CELL, ReportCellInput, ReportQuery
 from crm_api.domains.reports.service import ReportService
 from crm_api.domains.reports.shown import (
     MetricAnswer,
@@ -64,7 +64,7 @@ By = Annotated[
     Query(max_length=400, description="Groupings: `owner_id,closes_on:month`, three at most."),
 ]
 First = Annotated[Day | None, Query(alias="from", description="The first day.")]
-Cell = Annotated[str, Query(max_length=4_000, description="That of a row, total or value.")]
+Cell = Annotated[str, Query(max_length=MAX_CELL, description="That of a row, total or value.")]
 CellMeasure = Annotated[
     str | None, Query(max_length=100, description="Whose own filter holds, too.")
 ]

@@ -11,6 +11,7 @@ from crm_api.domains.reports.calculating import calculate
 from crm_api.domains.reports.compiling import Plan
 from crm_api.domains.reports.measuring import AFTERWARDS, Known
 from crm_api.domains.reports.operands import unfit
+from crm_api.domains.reports.schemas import MAX_CELL
 from crm_api.kit.db.json import decode, encode
 from crm_api.kit.money import shown_amount, shown_quantity
 
@@ -71,12 +72,17 @@ def cell_of(values: Mapping[str, Any]) -> str:
 def groups_of(cell: str) -> dict[str, Any]:
     """The groups of a cell; raises `Invalid`."""
     try:
-        found = decode(urlsafe_b64decode(cell + "=" * (-len(cell) % 4)))
-    except (ValueError, TypeError):
+        # Checked here too: arguments of GraphQL are of any length.
+        found = decode(_bytes_of(cell)) if len(cell) <= MAX_CELL else None
+    except (ValueError, TypeError, RecursionError):
         found = None
     if not isinstance(found, dict):
         raise unfit("/cell", "invalid_cell", "Not a cell of a report.")
     return cast("dict[str, Any]", found)
+
+
+def _bytes_of(cell: str) -> bytes:
+    return urlsafe_b64decode(cell + "=" * (-len(cell) % 4))
 
 
 def columns_of(plan: Plan) -> list[Row]:

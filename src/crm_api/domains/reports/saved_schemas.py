@@ -7,7 +7,7 @@ from uuid import UUID
 from pydantic import Field
 
 from crm_api.domains.reports.models import Sharing
-from crm_api.domains.reports.schemas import Label, ReportParameter, ReportQuery
+from crm_api.domains.reports.schemas import MAX_CELL, Label, ReportParameter, ReportQuery
 from crm_api.domains.reports.shown import (
     Certification,
     ReportColumn,
@@ -63,7 +63,7 @@ class ReportRunInput(Schema):
 class ReportRunCellInput(ReportRunInput):
     """With what a standard report was run, and a cell of its answer."""
 
-    cell: Annotated[str, Field(max_length=4_000)]
+    cell: Annotated[str, Field(max_length=MAX_CELL)]
     measure: Label | None = Field(None, description="Whose own records are wanted.")
 
 

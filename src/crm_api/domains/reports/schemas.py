@@ -8,6 +8,7 @@ from pydantic import Field, StringConstraints
 from crm_api.kit.schema import Day, Name, Schema
 
 MAX_GROUPS = 10_000
+MAX_CELL = 4_000
 """So many rows a report has at most."""
 Kind = Literal[
     "table", "summary", "matrix", "time_series", "funnel", "cohort", "comparison", "waterfall"
@@ -192,5 +193,5 @@ class ReportCellInput(Schema):
     """A report, and a cell of its answer."""
 
     report: ReportQuery
-    cell: Annotated[str, Field(max_length=4_000)]
+    cell: Annotated[str, Field(max_length=MAX_CELL)]
     measure: Label | None = Field(None, description="Whose own filter holds, too.")

@@ -41,8 +41,13 @@ def _context(filter: Mapping[str, Any], listing: Listing, tx: Tx) -> bytes:
 
 
 def _ordered(value: Any) -> Any:
-    """The same whatever the order of its keys, which JSON does not keep."""
+    """The same whatever the order of its keys, and whether a whole number is written with a point.
+
+    What writes JSON for whoever gives it back keeps neither.
+    """
     if isinstance(value, Mapping):
         found: Mapping[str, Any] = value
         return [[key, _ordered(found[key])] for key in sorted(found)]
-    return [_ordered(one) for one in value] if isinstance(value, list) else value
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return [_ordered(one) for one in value] if isinstance(value, list | tuple) else value
