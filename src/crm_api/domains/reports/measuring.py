@@ -27,7 +27,7 @@ from crm_api.domains.reports.converting import Money
 from crm_api.domains.reports.operands import DATED, Operand, operand_of, unfit
 from crm_api.domains.reports.schemas import ReportMeasure
 from crm_api.domains.reports.through import through
-from crm_api.domains.reports.units import unit_of_field, unit_of_measure
+from crm_api.domains.reports.units import kind_of, unit_of_field, unit_of_measure
 from crm_api.kit.custom.formulas import Formula
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.query.listing import Listing
@@ -203,14 +203,6 @@ def _value_of(operand: Operand, calendar: Calendar, *, whole: bool) -> ColumnEle
         return found
     is_own = getattr(operand.place.row, BASE) == literal(calendar.currency, Text())
     return case((is_own, found))
-
-
-def kind_of(asked: ReportMeasure, kind: str) -> str:
-    """The kind of a measure of values of this one."""
-    if asked.function == "count_distinct":
-        return "integer"
-    averaged = asked.function in {"avg", "median", "percentile"}
-    return "number" if averaged and kind == "integer" else kind
 
 
 def _need_only(asked: ReportMeasure, at: str) -> None:

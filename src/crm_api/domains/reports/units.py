@@ -17,6 +17,14 @@ def unit_of_field(path: str, kind: str) -> str | None:
     return last if last in _SAID else "number" if kind == "integer" else kind
 
 
+def kind_of(asked: ReportMeasure, kind: str) -> str:
+    """The kind of a measure of values of this one."""
+    if asked.function == "count_distinct":
+        return "integer"
+    averaged = asked.function in {"avg", "median", "percentile"}
+    return "number" if averaged and kind == "integer" else kind
+
+
 def unit_of_column(name: str, kind: str) -> str | None:
     """That of a measure that a domain computes: whole numbers are counts unless they say more."""
     found = unit_of_field(name, kind)
