@@ -118,19 +118,24 @@ _HAD = """
     WHERE a.organization_id = $1 AND a.lead_id = ANY($2) AND a.ended_as IN ('returned', 'recalled')
         AND (l.recycled_at IS NULL OR a.ended_at > l.recycled_at)
 """
-# What a plan or list gave out of a pool, and came back from whoever had it last.
+# What a plan or list gave out of a pool, and came back from whoever had it last, or from the manager
+# whom it was escalated to. What waits since a later moment was sent to the rules, or recycled.
 _PLANNED = """
-    SELECT a.lead_id, a.pool_id, a.reason FROM (
-        SELECT DISTINCT ON (lead_id) lead_id, pool_id, reason, kind, ended_as, ended_at
+    SELECT a.lead_id, a.pool_id, g.reason FROM (
+        SELECT DISTINCT ON (lead_id) lead_id, pool_id, kind, rule_id, ended_as, ended_at
         FROM lead_assignments
         WHERE organization_id = $1 AND lead_id = ANY($2) AND deleted_at IS NULL
         ORDER BY lead_id, created_at DESC, id DESC) a
+    JOIN leads l ON l.organization_id = $1 AND l.id = a.lead_id
     JOIN lead_pools p ON p.organization_id = $1 AND p.id = a.pool_id AND p.is_active
         AND p.deleted_at IS NULL AND p.strategy <> 'queue'
-    WHERE a.kind = 'plan' AND a.ended_as IN ('returned', 'recalled')
-        AND NOT EXISTS (
-            SELECT FROM leads l WHERE l.organization_id = $1 AND l.id = a.lead_id
-                AND l.recycled_at >= a.ended_at)
+    CROSS JOIN LATERAL (
+        SELECT reason FROM lead_assignments
+        WHERE organization_id = $1 AND lead_id = a.lead_id AND kind = 'plan'
+            AND deleted_at IS NULL
+        ORDER BY created_at DESC, id DESC LIMIT 1) g
+    WHERE (a.kind = 'plan' OR a.kind = 'escalation' AND a.rule_id IS NULL)
+        AND a.ended_as IN ('returned', 'recalled') AND a.ended_at >= l.waits_since
 """
 _COURSES = """
     SELECT lead_id, user_id, ended_as, ended_at - created_at AS after,
