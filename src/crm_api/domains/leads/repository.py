@@ -138,11 +138,13 @@ _PLANNED = """
         AND a.ended_as IN ('returned', 'recalled') AND a.ended_at >= l.waits_since
 """
 _COURSES = """
-    SELECT lead_id, user_id, ended_as, ended_at - created_at AS after,
-        responded_at IS NOT NULL AS responded
-    FROM lead_assignments
-    WHERE organization_id = $1 AND lead_id = ANY($2) AND deleted_at IS NULL
-    ORDER BY created_at, id
+    SELECT a.lead_id, a.user_id, a.ended_as, a.ended_at - a.created_at AS after,
+        a.responded_at IS NOT NULL AS responded
+    FROM lead_assignments a
+    JOIN leads l ON l.organization_id = a.organization_id AND l.id = a.lead_id
+    WHERE a.organization_id = $1 AND a.lead_id = ANY($2) AND a.deleted_at IS NULL
+        AND (l.recycled_at IS NULL OR a.ended_at IS NULL OR a.ended_at > l.recycled_at)
+    ORDER BY a.created_at, a.id
 """
 _RULES = """
     SELECT id, name, filter, target, pool_id, user_id, response_minutes FROM lead_rules
@@ -378,7 +380,10 @@ class Assignments(Repository[LeadAssignment]):
         return {(row["user_id"], row["industry"]): (row["won"], row["ended"]) for row in rows}
 
     async def courses(self, ids: Sequence[UUID]) -> Sequence[Any]:
-        """Who had which of some leads, in this order, and how that ended after what time."""
+        """Who had which of some leads, in this order, and how that ended after what time.
+
+        Only since they were recycled, when everybody may have them anew.
+        """
         return await self.tx.fetch(_COURSES, self.tx.organization_id, list(ids))
 
     async def planned(self, ids: Sequence[UUID]) -> dict[UUID, tuple[UUID, str]]:
