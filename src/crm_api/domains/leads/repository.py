@@ -183,7 +183,7 @@ _PREVIOUS = """
 _TO_GIVE = """
     SELECT id, version, status, owner_id, pool_id, assigned_at, respond_by, responded_at,
         waits_since, unassigned_reason, hops, skills, language, country, region, industry,
-        postal_code
+        postal_code, updated_at
     FROM leads WHERE organization_id = $1 AND id = ANY($2) AND deleted_at IS NULL
     ORDER BY id FOR NO KEY UPDATE
 """
@@ -213,6 +213,7 @@ class ToGive(NamedTuple):
     region: str | None
     industry: str | None
     postal_code: str | None
+    updated_at: datetime
 
 
 class _Same:
