@@ -25,7 +25,10 @@ def upgrade() -> None:
     accepted = sa.Column("accepted_at", sa.TIMESTAMP(timezone=True), nullable=True)
     op.add_column(MEMBERS, accepted)
     op.drop_constraint(op.f(STATUS), MEMBERS)
-    op.create_check_constraint(op.f(STATUS), MEMBERS, AFTER)
+    # Looked at afterwards, while others read and write.
+    op.create_check_constraint(op.f(STATUS), MEMBERS, AFTER, postgresql_not_valid=True)
+    with op.get_context().autocommit_block():
+        op.execute(f"ALTER TABLE {MEMBERS} VALIDATE CONSTRAINT {STATUS}")
 
 
 def downgrade() -> None:
