@@ -5,10 +5,15 @@ from collections import Counter
 from datetime import UTC, datetime, time, timedelta
 from functools import partial
 from random import Random
+from uuid import UUID
 
 import pytest
 
+from crm_api.domains.leads.actions import LeadActions
+from crm_api.domains.leads.converting import LeadConverter
+from crm_api.domains.leads.dealing import Dealing
 from crm_api.domains.leads.distributing import Distributor
+from crm_api.domains.leads.schemas import LeadConversion
 from crm_api.domains.leads.service import LeadService
 from crm_api.kit.db.tx import unit_of_work
 from support.clients import tx_of
@@ -153,6 +158,39 @@ OVERLAPS = """
         AND a.created_at < coalesce(b.ended_at, 'infinity')
     WHERE a.organization_id = $1
 """
+
+
+BACKWARDS = """
+    SELECT count(*) AS n FROM lead_assignments WHERE organization_id = $1
+        AND (responded_at < created_at OR ended_at < created_at)
+"""
+
+
+@pytest.mark.parametrize("way", ["accept", "recycle", "convert", "hand"])
+async def test_who_has_waited_for_a_lead_writes_after_whoever_had_it_locked(
+    client, database, owner, org, way
+):
+    users = await users_of(client, 2)
+    (lead,) = await captured(client, 1)
+    id, path = UUID(lead["id"]), f"/v1/leads/{lead['id']}"
+    pool = await pool_of(client, {users[1]: 1})
+    async with unit_of_work(tx_of(database, org)) as tx:
+        assigned = await client.post(f"{path}/assign", json={"user_id": users[0]})
+        assert assigned.status_code == 200, assigned.text
+        if way == "accept":
+            await LeadActions(tx).go(id, "accept")
+        elif way == "recycle":
+            await LeadActions(tx).end(id, "recycle", "Later")
+        elif way == "convert":
+            await LeadConverter(tx).convert(id, LeadConversion())
+        else:
+            await client.post(f"{path}/return", json={"reason": "Not mine"})
+            leads = LeadService(tx)
+            rows = await leads.records.to_give([id])
+            (dealt,) = await Dealing(leads, "sample").give(UUID(pool["id"]), [id], rows)
+            assert str(dealt.user_id) == users[1]
+    for asked in (OVERLAPS, BACKWARDS):
+        assert (await owner.fetch(asked, org.id))[0]["n"] == 0
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -169,6 +169,16 @@ async def test_what_was_done_about_a_lead_is_found_at_what_it_became(client):
     assert parties(restored.json()) == [None] * 3
 
 
+async def test_what_is_in_the_bin_by_then_is_not_about_what_goes_there_too(client):
+    lead = await owned(client, company_name="Example Industries")
+    call = await about(client, "activities", lead, kind="call")
+    answer = await client.post(f"/v1/leads/{lead['id']}/convert", json={"deal": {}})
+    await client.delete(f"/v1/activities/{call['id']}")
+    await reverted(client, answer.json())
+    restored = await client.post(f"/v1/activities/{call['id']}/restore")
+    assert parties(restored.json()) == [None] * 3
+
+
 async def test_a_completed_activity_goes_with_its_lead(client):
     lead = await owned(client)
     call = await about(client, "activities", lead, kind="call", status="completed")

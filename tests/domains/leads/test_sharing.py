@@ -143,8 +143,12 @@ class OneByOne:
             else:
                 chosen = next_by_load(candidates)
             by_credit = seats.strategy == "round_robin"
+            weekly = any(m.get("weekly_cap") is not None for m in seats.members)
             looked_at += [
-                (c.user_id, c.excluded, c.credit if by_credit else 0, c.open, c.today, c.week)
+                (
+                    *(c.user_id, c.excluded, c.credit if by_credit else 0, c.open, c.today),
+                    c.week if weekly else None,
+                )
                 for c in candidates
             ]
             if chosen is not None:

@@ -191,3 +191,34 @@ async def test_what_cannot_be_simulated_is_told(client):
     for body, pointer in wrong:
         answer = await client.post("/v1/lead-rules/simulate", json={**around(), **body})
         assert pointers(problem(answer, 422)) == [pointer]
+
+
+async def test_a_recycled_lead_is_offered_to_everybody_anew(client, database, owner, org):
+    users = await users_of(client, 2)
+    for position, user in enumerate(users):
+        body = {"name": "Named", "target": "user", "user_id": user, "position": position}
+        await client.made("lead-rules", body)
+    (lead,) = await captured(client, 1)
+    await give_all(database, org)
+    for verb in ("return", "recycle"):
+        answer = await client.post(f"/v1/leads/{lead['id']}/{verb}", json={"reason": "Later"})
+        assert answer.status_code == 200, answer.text
+        await give_all(database, org)
+    await client.post(f"/v1/leads/{lead['id']}/distribute")
+    await give_all(database, org)
+    assert await owner_of(client, lead) == users[0]
+    (found,) = (await simulated(client))["leads"]
+    assert (found["user_id"], found["gone_by"]) == (users[0], [])
+
+
+async def test_what_members_had_that_week_is_told_where_it_is_counted(client, database, org):
+    (one,) = await users_of(client, 1)
+    pool = await pool_of(client, {one: 1})
+    await rule_of(client, pool)
+    for cap, expected in ((None, None), (9, 1)):
+        body = {"members": [{"user_id": one, "weekly_cap": cap}]}
+        await client.changed(f"lead-pools/{pool['id']}", body)
+        (lead,) = await captured(client, 1)
+        await give_all(database, org)
+        (told,) = (await client.read(f"leads/{lead['id']}/explain"))["candidates"]
+        assert told["week"] == expected

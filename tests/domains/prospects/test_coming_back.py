@@ -4,9 +4,15 @@ import asyncio
 from collections import Counter
 from uuid import UUID
 
-from domains.prospects.test_sharing import begun, list_of, members, recalled, shared
+from crm_api.domains.leads.service import Followed
+from crm_api.domains.prospects import following
+from crm_api.kit.db.tx import unit_of_work
+from domains.prospects.test_sharing import begun, list_of, members, recalled, shared, waits
+from support.clients import problem, tx_of
 from support.leads import captured, follow, manager_of, owner_of, pool_of, rule_of, users_of
+from support.members import custom_role, new_user
 
+COUNTING = "SELECT FROM jobs WHERE organization_id = $1 AND kind = 'prospect_lists.count'"
 OVERDUE = "UPDATE leads SET due_at = now() - interval '1 second' WHERE id = $1"
 COUNTS = ("given_count", "accepted_count", "returned_count")
 
@@ -156,3 +162,104 @@ async def test_what_a_plan_gave_goes_on_in_its_pool(client, worker):
     await returned(client, lead)
     await client.idle()
     assert {first, await owner_of(client, lead)} == {one, other}
+
+
+async def test_what_is_sent_to_the_rules_by_hand_is_not_the_lists_any_more(client, worker):
+    one, other = await users_of(client, 2)
+    pool = await pool_of(client, {one: 1})
+    (lead,) = await captured(client, 1)
+    of = await list_of(client, [lead])
+    await shared(client, of, pool)
+    await rule_of(client, await pool_of(client, {other: 1}))
+    await returned(client, lead)
+    await client.idle()
+    waiting = await client.read(f"leads/{lead['id']}")
+    assert (waiting["owner_id"], waiting["unassigned_reason"]) == (None, "all_had_it")
+    await done(client, lead, "distribute")
+    await client.idle()
+    assert await owner_of(client, lead) == other
+
+
+async def test_what_a_manager_gives_back_goes_to_the_next_one_up(client, worker):
+    one, other = await users_of(client, 2)
+    boss = await manager_of(client)
+    admin = await new_user(client, await custom_role(client, permissions=["*"]))
+    pool = await pool_of(client, {one: 1}, manager_id=boss)
+    leads = await captured(client, 2)
+    of = await list_of(client, leads)
+    await shared(client, of, pool)
+    for lead in leads:
+        await returned(client, lead)
+    await client.idle()
+    assert [await owner_of(client, lead) for lead in leads] == [boss, boss]
+    # There is no rule at all.
+    await returned(client, leads[0])
+    await client.idle()
+    assert await owner_of(client, leads[0]) == admin
+    # Whoever has joined the pool meanwhile is asked first, and has it by the list.
+    members_now = [{"user_id": one}, {"user_id": other}]
+    await client.changed(f"lead-pools/{pool['id']}", {"members": members_now})
+    await returned(client, leads[1])
+    await client.idle()
+    assert await owner_of(client, leads[1]) == other
+    told = await client.read(f"leads/{leads[1]['id']}/explain")
+    assert (told["kind"], told["reason"]) == ("plan", f"prospect list {of['id']}")
+    assert (await members(client, of))[leads[1]["id"]]["user_id"] == other
+    assert await counts_of(client, of) == (1, 0, 2)
+
+
+async def test_a_recall_takes_what_waits_to_be_given_again(client, worker):
+    one, other = await users_of(client, 2)
+    pool = await pool_of(client, {one: 1})
+    leads = await captured(client, 2)
+    of = await list_of(client, leads)
+    await shared(client, of, pool)
+    for lead in leads:
+        await returned(client, lead)
+    assert await counts_of(client, of) == (0, 0, 2)
+    body = {"by": "count", "count": 2}
+    answer = await client.post(f"/v1/prospect-lists/{of['id']}/split", json=body)
+    problem(answer, 409, "given")
+    assert await recalled(client, of) == {"recalled": 2, "kept": 0}
+    assert {one["status"] for one in (await members(client, of)).values()} == {"recalled"}
+    await client.changed(f"lead-pools/{pool['id']}", {"members": [{"user_id": other}]})
+    await client.idle()
+    for lead in leads:
+        now = await client.read(f"leads/{lead['id']}")
+        names = ("owner_id", "waits_since", "unassigned_reason")
+        assert [now[name] for name in names] == [None] * 3
+    answer = await client.post(
+        f"/v1/prospect-lists/{of['id']}/recall", json={"reason": "Wrong region"}
+    )
+    problem(answer, 409, "nothing_given")
+    assert await shared(client, of, pool) == {"given": 2, "left": 0}
+
+
+async def test_who_is_given_a_lead_while_it_is_taken_off_keeps_it_on_the_list(
+    client, database, owner, org
+):
+    (one,) = await users_of(client, 1)
+    (lead,) = await captured(client, 1)
+    of = await list_of(client, [lead])
+    ids = UUID(lead["id"]), UUID(one)
+    path = f"/v1/prospect-lists/{of['id']}/remove"
+    async with unit_of_work(tx_of(database, org)) as tx:
+        await following.follow(tx, Followed("given", *ids, following.because(UUID(of["id"]))))
+        await tx.flush()
+        removing = asyncio.create_task(client.post(path, json={"lead_ids": [lead["id"]]}))
+        await waits(owner)
+    problem(await removing, 409, "given")
+    assert (await members(client, of))[lead["id"]]["user_id"] == one
+
+
+async def test_a_list_is_counted_once_for_all_that_happens_at_once(client, database, owner, org):
+    (one,) = await users_of(client, 1)
+    leads = await captured(client, 5)
+    lists = [await list_of(client, leads) for _ in range(2)]
+    async with unit_of_work(tx_of(database, org)) as tx:
+        for of in lists:
+            for lead in leads:
+                reason = following.because(UUID(of["id"]))
+                told = Followed("given", UUID(lead["id"]), UUID(one), reason)
+                await following.follow(tx, told)
+    assert len(await owner.fetch(COUNTING, org.id)) == 2

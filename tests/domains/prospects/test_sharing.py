@@ -209,7 +209,7 @@ async def test_slices_of_many_transactions_at_once_give_each_lead_once(
     async def slice_of(one):
         async with unit_of_work(tx_of(database, org)) as tx:
             sharing, id = Sharing(tx), UUID(one["id"])
-            due = await sharing.due(id, 1, given=False)
+            due = await sharing.due(id, 1, recalls=False)
             return (await sharing.give(id, 1, due)).done
 
     given = await asyncio.gather(*(slice_of(one) for one in lists * 3))
@@ -231,7 +231,7 @@ async def test_whoever_shares_a_list_and_whoever_merges_its_leads_wait_in_one_or
     async def slice_of():
         async with unit_of_work(tx_of(database, org)) as tx:
             sharing = Sharing(tx)
-            return await sharing.give(id, 1, await sharing.due(id, 1, given=False))
+            return await sharing.give(id, 1, await sharing.due(id, 1, recalls=False))
 
     async with unit_of_work(tx_of(database, org)) as merging:
         await LeadService(merging).records.sealed([kept, gone])

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from crm_api.domains.activities.repository import LINK, ids_linked_to, linked_to
+from crm_api.domains.activities.repository import LINK, ids_linked_to, linked_to, wherever
 from crm_api.kit.crud.mentions import need_mentioned
 from crm_api.kit.crud.personal import Gone, Told
 from crm_api.kit.crud.plain import columns_of
@@ -84,9 +84,11 @@ async def hand_back(
     filled: Mapping[str, Sequence[str]],
     became: Mapping[str, UUID],
 ) -> None:
-    """Take back what `pass_on` filled, as far as nobody has changed it since."""
-    ids = [UUID(id) for id in filled]
-    for record in await service.records.locked(ids, everywhere=True):
+    """Take back what `pass_on` filled, as far as nobody has changed it since.
+
+    Also of what is in the bin, which may come back.
+    """
+    for record in await wherever(service.records, [UUID(id) for id in filled]):
         known = {name: became.get(name) for name in filled[str(record.id)]}
         values = dict.fromkeys(
             name for name, one in known.items() if one is not None and getattr(record, name) == one

@@ -145,6 +145,10 @@ async def ids_linked_to(records: Repository[Any], entity: str, ids: Sequence[UUI
 
 async def linked_to(records: Repository[Any], entity: str, ids: Sequence[UUID]) -> list[Any]:
     """The same records, locked."""
-    found = await ids_linked_to(records, entity, ids)
-    query = records.select_all().where(records.model.id.in_(found)).order_by(records.model.id)
+    return await wherever(records, await ids_linked_to(records, entity, ids))
+
+
+async def wherever(records: Repository[Any], ids: Sequence[UUID]) -> list[Any]:
+    """Some records, in the bin or not, locked, whoever asks."""
+    query = records.select_all().where(records.model.id.in_(ids)).order_by(records.model.id)
     return list((await records.tx.run(query.with_for_update(key_share=True))).scalars())

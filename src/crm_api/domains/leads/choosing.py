@@ -57,6 +57,11 @@ CAPS = (("open_cap", "open"), ("daily_cap", "today"), ("weekly_cap", "week"))
 _ENDLESS = 2**62
 
 
+def counts_weeks(members: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether a member of a pool has a cap of the week; what they had that week is told then."""
+    return any(member.get("weekly_cap") is not None for member in members)
+
+
 def room_of(member: Mapping[str, Any], candidate: Candidate) -> int:
     """How many more leads the caps of a member allow."""
     # Members from before there was a cap do not name it.

@@ -9,6 +9,7 @@ from uuid import UUID
 from crm_api.domains.leads.choosing import (
     QUEUE,
     Candidate,
+    counts_weeks,
     full,
     goes_by_credit,
     highest,
@@ -91,9 +92,7 @@ class Desk:
         return desk
 
     async def _read(self, records: Pools) -> None:
-        weekly = any(
-            m.get("weekly_cap") is not None for p in self.pools.values() for m in p.members
-        )
+        weekly = any(counts_weeks(pool.members) for pool in self.pools.values())
         since = self._days.week_begins if weekly else self._days.begins
         loads = await records.loads(list(self.pools), self._days.begins, since)
         named = [UUID(m["user_id"]) for pool in self.pools.values() for m in pool.members]
@@ -330,5 +329,5 @@ def _told(pool: LeadPool, candidate: Candidate) -> dict[str, Any]:
         "credit": candidate.credit,
         "open": candidate.open,
         "today": candidate.today,
-        "week": candidate.week,
+        "week": candidate.week if counts_weeks(pool.members) else None,
     }

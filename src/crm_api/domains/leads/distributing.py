@@ -29,6 +29,7 @@ class Distributor:
     def __init__(self, leads: LeadService) -> None:
         self.leads, self.tx = leads, leads.tx
         self._routing = Routing(self.tx)
+        self._managers: dict[UUID, Managers] = {}
 
     async def give(self, leads: Sequence[Lead]) -> int:
         """How many of them are somebody's then."""
@@ -92,7 +93,7 @@ class Distributor:
         """Give a lead that too many, or all, have let go to the manager, or leave it."""
         if pool.manager_id is None:
             return await self._leave(lead, route, reason, ())
-        managers = await Managers.of(self.tx, [pool.manager_id])
+        managers = await self._above(pool.manager_id)
         route.user_id, route.managers = managers.choose(pool.manager_id, had)
         if route.user_id is None:
             # Rights and roles are no change of leads: they are looked at again.
@@ -100,6 +101,12 @@ class Distributor:
         route.kind, route.reason = "escalation", reason
         await self._hand(lead, route, Given("escalation", pool.id, route.rule_id), ())
         return True
+
+    async def _above(self, manager_id: UUID) -> Managers:
+        """A manager and who stands above, asked once: pools are locked meanwhile."""
+        if manager_id not in self._managers:
+            self._managers[manager_id] = await Managers.of(self.tx, [manager_id])
+        return self._managers[manager_id]
 
     async def _hand(
         self,
@@ -191,9 +198,11 @@ class Distributor:
             "owner_id": None,
             "status": "new",
             "waits_since": self.tx.now,
+            # What was in the way of a lead that nobody has is looked at anew.
+            **dict.fromkeys(("unassigned_reason", "due_at", "pool_id")),
             "hops": lead.hops + 1 if ended_as == "recalled" else lead.hops,
         }
-        if had is not None and had.kind == "plan":
+        if had is not None and had.is_planned:
             # Where there are no rules nothing asks for what a change of a lead leaves waiting.
             ask_for_distribution(self.tx)
         given = Given(reason=reason, ended_as=ended_as)

@@ -265,6 +265,11 @@ class LeadAssignment(Entity):
     hop: Mapped[int]
     decision: Mapped[dict[str, Any]]
 
+    @property
+    def is_planned(self) -> bool:
+        """Whether a plan or list gave it, or the pool of one had the manager have it."""
+        return self.kind == "plan" or (self.kind == "escalation" and self.rule_id is None)
+
 
 class LeadPlan(Entity):
     """Who would get which of certain leads of a pool, and whether that was done."""

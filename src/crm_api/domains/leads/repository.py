@@ -118,26 +118,33 @@ _HAD = """
     WHERE a.organization_id = $1 AND a.lead_id = ANY($2) AND a.ended_as IN ('returned', 'recalled')
         AND (l.recycled_at IS NULL OR a.ended_at > l.recycled_at)
 """
-# What a plan or list gave out of a pool, and came back from whoever had it last.
+# What a plan or list gave out of a pool, and came back from whoever had it last, or from the manager
+# whom it was escalated to. What waits since a later moment was sent to the rules, or recycled.
 _PLANNED = """
-    SELECT a.lead_id, a.pool_id, a.reason FROM (
-        SELECT DISTINCT ON (lead_id) lead_id, pool_id, reason, kind, ended_as, ended_at
+    SELECT a.lead_id, a.pool_id, g.reason FROM (
+        SELECT DISTINCT ON (lead_id) lead_id, pool_id, kind, rule_id, ended_as, ended_at
         FROM lead_assignments
         WHERE organization_id = $1 AND lead_id = ANY($2) AND deleted_at IS NULL
         ORDER BY lead_id, created_at DESC, id DESC) a
+    JOIN leads l ON l.organization_id = $1 AND l.id = a.lead_id
     JOIN lead_pools p ON p.organization_id = $1 AND p.id = a.pool_id AND p.is_active
         AND p.deleted_at IS NULL AND p.strategy <> 'queue'
-    WHERE a.kind = 'plan' AND a.ended_as IN ('returned', 'recalled')
-        AND NOT EXISTS (
-            SELECT FROM leads l WHERE l.organization_id = $1 AND l.id = a.lead_id
-                AND l.recycled_at >= a.ended_at)
+    CROSS JOIN LATERAL (
+        SELECT reason FROM lead_assignments
+        WHERE organization_id = $1 AND lead_id = a.lead_id AND kind = 'plan'
+            AND deleted_at IS NULL
+        ORDER BY created_at DESC, id DESC LIMIT 1) g
+    WHERE (a.kind = 'plan' OR a.kind = 'escalation' AND a.rule_id IS NULL)
+        AND a.ended_as IN ('returned', 'recalled') AND a.ended_at >= l.waits_since
 """
 _COURSES = """
-    SELECT lead_id, user_id, ended_as, ended_at - created_at AS after,
-        responded_at IS NOT NULL AS responded
-    FROM lead_assignments
-    WHERE organization_id = $1 AND lead_id = ANY($2) AND deleted_at IS NULL
-    ORDER BY created_at, id
+    SELECT a.lead_id, a.user_id, a.ended_as, a.ended_at - a.created_at AS after,
+        a.responded_at IS NOT NULL AS responded
+    FROM lead_assignments a
+    JOIN leads l ON l.organization_id = a.organization_id AND l.id = a.lead_id
+    WHERE a.organization_id = $1 AND a.lead_id = ANY($2) AND a.deleted_at IS NULL
+        AND (l.recycled_at IS NULL OR a.ended_at IS NULL OR a.ended_at > l.recycled_at)
+    ORDER BY a.created_at, a.id
 """
 _RULES = """
     SELECT id, name, filter, target, pool_id, user_id, response_minutes FROM lead_rules
@@ -176,7 +183,7 @@ _PREVIOUS = """
 _TO_GIVE = """
     SELECT id, version, status, owner_id, pool_id, assigned_at, respond_by, responded_at,
         waits_since, unassigned_reason, hops, skills, language, country, region, industry,
-        postal_code
+        postal_code, updated_at
     FROM leads WHERE organization_id = $1 AND id = ANY($2) AND deleted_at IS NULL
     ORDER BY id FOR NO KEY UPDATE
 """
@@ -206,6 +213,7 @@ class ToGive(NamedTuple):
     region: str | None
     industry: str | None
     postal_code: str | None
+    updated_at: datetime
 
 
 class _Same:
@@ -373,7 +381,10 @@ class Assignments(Repository[LeadAssignment]):
         return {(row["user_id"], row["industry"]): (row["won"], row["ended"]) for row in rows}
 
     async def courses(self, ids: Sequence[UUID]) -> Sequence[Any]:
-        """Who had which of some leads, in this order, and how that ended after what time."""
+        """Who had which of some leads, in this order, and how that ended after what time.
+
+        Only since they were recycled, when everybody may have them anew.
+        """
         return await self.tx.fetch(_COURSES, self.tx.organization_id, list(ids))
 
     async def planned(self, ids: Sequence[UUID]) -> dict[UUID, tuple[UUID, str]]:

@@ -149,8 +149,9 @@ class LeadOut(ReachableOut, DescribedOut, Out):
     responded_at: datetime | None
     waits_since: datetime | None = Field(description="Since when it is to be given to somebody.")
     unassigned_reason: str | None = Field(
-        description="Why nobody has it, such as `no_rule` or `nobody_available`; `queued`: it waits for a "
-        "member of `pool_id` who takes it."
+        description="Why nobody has it, such as `no_rule`, `nobody_available`, `user_inactive`, "
+        "`pool_inactive`, `hops_exhausted` or `all_had_it` (all whom it is for gave it back or did not "
+        "respond); `queued`: it waits for a member of `pool_id` who takes it."
     )
     hops: int = Field(description="How often it went back for want of a response.")
     recycled_at: datetime | None = Field(
@@ -249,7 +250,10 @@ class LookedAtRule(Shape):
     rule_id: UUID
     name: str
     passed: bool
-    outcome: str | None = Field(description="Why it led to nobody.")
+    outcome: str | None = Field(
+        description="Why it led to nobody: `no_owner`, `no_previous_owner`, `no_territory`, "
+        "`leads_nowhere`; or of whom it names `user_inactive`, `had_it`, `absent`, `off_shift`."
+    )
     territory_id: UUID | None = Field(
         None, description="Of a rule that goes by territories, the one that the lead was in."
     )
@@ -269,7 +273,8 @@ class LookedAtMember(Shape):
     today: int | None = Field(description="How many they were given that day; not kept by plans.")
     week: int | None = Field(
         None,
-        description="How many that week, where a member has a `weekly_cap`; not kept by plans.",
+        description="How many that week, where a member of the pool has a `weekly_cap`; not kept by "
+        "plans.",
     )
 
 

@@ -2,13 +2,14 @@
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import cached_property
 from typing import Any, ClassVar, Literal, NamedTuple
 from uuid import UUID
 
 from crm_api.domains.leads.matching import MATCHED, Matching
 from crm_api.domains.leads.models import AssignmentEnd, AssignmentKind, Lead, LeadAssignment
+from crm_api.domains.leads.moments import go_on
 from crm_api.domains.leads.names import NAMING, naming
 from crm_api.domains.leads.repository import Assignments, Leads, ToGive
 from crm_api.domains.leads.schemas import LeadCreate, LeadUpdate
@@ -61,7 +62,6 @@ class Handed(NamedTuple):
 
 
 _BY_HAND = Given()
-_LONGEST_WAIT = timedelta(minutes=1)
 Happened = Literal["given", "accepted", "returned", "recalled"]
 
 
@@ -187,6 +187,12 @@ class LeadService(CrudService[Lead]):
             await destroy(self.tx, self.assignments.records.listing, had)
             await empty_events(self.tx, had)
 
+    async def locked(self, *args: Any, **more: Any) -> Lead:
+        """As any record; whatever is written then happens after what was written last."""
+        current = await super().locked(*args, **more)
+        go_on(self.tx, current.updated_at)
+        return current
+
     async def put_back(self, record: Lead, values: dict[str, Any]) -> Any:
         """What an undo takes back is not where the lead stands."""
         return await super().put_back(record, {n: v for n, v in values.items() if n not in _COURSE})
@@ -204,7 +210,7 @@ class LeadService(CrudService[Lead]):
         owner = values.get("owner_id", current.owner_id)
         if owner != current.owner_id:
             # Who had it when is told in the order in which it happened.
-            _go_on(self.tx, current.updated_at)
+            go_on(self.tx, current.updated_at)
             values = {**self._handed(current, owner, given), **values}
             if current.owner_id is not None:
                 await self.assignments.end(current.id, given.ended_as, given.reason)
@@ -240,6 +246,7 @@ class LeadService(CrudService[Lead]):
         """Have many leads of nobody, which are locked, be somebody's: as `change`, by statements."""
         if not given:
             return
+        go_on(self.tx, max(one.lead.updated_at for one in given))
         if self.fields.formulas:
             await self._hand_each(given)
             return
@@ -386,12 +393,3 @@ class LeadAssignmentService(CrudService[LeadAssignment]):
             await self.change(had, {"responded_at": self.tx.now}, verb="accepted")
             if is_first and had.kind == "plan":
                 await self.follow("accepted", lead_id, had.user_id, had.reason)
-
-
-def _go_on(tx: Tx, last: datetime) -> None:
-    """Write no earlier than whoever wrote last: who waits for a lock began before that ended.
-
-    Only as far as a lock is waited for: a clock that is wrong moves no other.
-    """
-    if tx.now < last < tx.now + _LONGEST_WAIT:
-        tx.now = last

@@ -18,6 +18,7 @@ from crm_api.domains.leads.areas import Located
 from crm_api.domains.leads.choosing import (
     Candidate,
     Fitting,
+    counts_weeks,
     full,
     goes_by_credit,
     misfit,
@@ -307,11 +308,14 @@ class Sharing:
 
 
 def _pool_told(seats: Seats) -> dict[str, Any]:
+    weekly = counts_weeks(seats.members)
     return {
         "id": str(seats.pool_id),
         "strategy": seats.strategy,
         "members": [[str(c.user_id), c.weight] for c in seats.candidates],
-        "stood": [[c.credit, c.open, c.today, c.week] for c in seats.candidates],
+        "stood": [
+            [c.credit, c.open, c.today, *([c.week] if weekly else [])] for c in seats.candidates
+        ],
     }
 
 
@@ -380,7 +384,7 @@ def _stood(
             credit + moved[place] + (weights[place] if by_credit and marks[place] == "." else 0),
             open + counts[place],
             today + counts[place],
-            # What was kept before there were caps of a week does not say it.
+            # Where nobody has a cap of the week it is not kept.
             week[0] + counts[place] if week else None,
         )
         for place, (credit, open, today, *week) in enumerate(pool["stood"])

@@ -1,9 +1,13 @@
 """The work that forms and lists ask for."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from uuid import UUID
 
+from crm_api.kit.db.tx import Tx
 from crm_api.kit.messages import Message
+
+LIST = "prospect_list"
 
 
 @dataclass(frozen=True)
@@ -57,3 +61,14 @@ class RecallList(Message):
     run: int
     reason: str
     includes_accepted: bool
+
+
+def ask_for_count(tx: Tx, list_id: UUID) -> None:
+    """Have a list be counted after the commit, once for all that this transaction changes."""
+    tx.learned.owe(LIST, list_id)
+
+
+async def count_lists(tx: Tx, ids: Collection[UUID]) -> None:
+    """Have lists be counted that it was asked for."""
+    for id in sorted(ids):
+        tx.enqueue(CountList(id))

@@ -10,7 +10,7 @@ from crm_api.domains.leads.repository import LEADS
 from crm_api.domains.leads.schemas import LeadCreate
 from crm_api.domains.leads.service import LeadService
 from crm_api.domains.prospects.capturing import Capture
-from crm_api.domains.prospects.events import CountList
+from crm_api.domains.prospects.events import ask_for_count
 from crm_api.domains.prospects.forms import LeadFormService, LeadSubmissionService
 from crm_api.domains.prospects.list_schemas import (
     MOST_AT_ONCE,
@@ -83,7 +83,7 @@ class Filling:
             raise WrongState("Somebody has one of them by the list: recall it.", code="given")
         if found:
             if any(one.returns for one in found):
-                self.tx.enqueue(CountList(id))
+                ask_for_count(self.tx, id)
             await destroy(self.tx, MEMBERS, [one.id for one in found])
         return await self._told(current, -len(found), more=False, cursor=None)
 

@@ -4,7 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from crm_api.domains.leads.service import Followed
-from crm_api.domains.prospects.events import CountList
+from crm_api.domains.prospects.events import ask_for_count
 from crm_api.domains.prospects.service import ProspectListService, ProspectMemberService
 from crm_api.kit.db.tx import Tx
 
@@ -39,7 +39,7 @@ async def follow(tx: Tx, told: Followed) -> None:
             **dict.fromkeys(("user_id", "given_at", "accepted_at")),
         }
         await members.change(member, back, verb="returned")
-    tx.enqueue(CountList(list_id))
+    ask_for_count(tx, list_id)
 
 
 async def count(tx: Tx, list_id: UUID) -> dict[str, int]:

@@ -82,8 +82,8 @@ class LeadFormFields(Create):
     redirect_url: Url | None = Field(None, description="Where a browser is led then.")
     language: Language | None = Field(
         None,
-        description="Of the page, without it that of the browser; and of its leads, unless the "
-        "form asks for it.",
+        description="Of the page, without it that of the browser; and of its leads, unless they say "
+        "one.",
     )
     status: FormStatus = Field("active", description="`closed`: it takes nothing.")
     fields: Annotated[list[FormField], Field(min_length=1, max_length=40)] = Field(

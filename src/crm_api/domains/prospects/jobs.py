@@ -112,7 +112,8 @@ async def _in_slices(
     actor = Actor(context.actor.organization_id, "system", scopes=frozenset({"*"}))
     while True:
         async with unit_of_work(Tx(context.database, actor)) as tx:
-            due = await Sharing(tx).due(message.list_id, message.run, given=verb == "recalled")
+            recalls = verb == "recalled"
+            due = await Sharing(tx).due(message.list_id, message.run, recalls=recalls)
             total = looked_at + len(due)
             await context.job.advance(tx, looked_at, total)
         for start in range(0, len(due), SLICE[verb]):

@@ -1,6 +1,7 @@
 """Forms that capture leads, and lists of leads, as a part of the product."""
 
 from crm_api.domains.leads.service import LeadAssignmentService
+from crm_api.domains.prospects.events import LIST, count_lists
 from crm_api.domains.prospects.following import follow
 from crm_api.domains.prospects.forms import (
     LeadFormService,
@@ -19,10 +20,12 @@ from crm_api.domains.prospects.steps import AddToList
 from crm_api.domains.prospects.touching import TOUCHES
 from crm_api.kit.crud.guards import Guarded
 from crm_api.kit.crud.personal import Trace, rows_of
+from crm_api.kit.db.settling import derive_by
 from crm_api.kit.module import Faces, Module
 
 Guarded.purged.append(forget_submissions)
 LeadAssignmentService.followers.append(follow)
+derive_by(LIST, count_lists)
 
 
 def _faces() -> Faces:

@@ -89,15 +89,25 @@ _ALL_OF = "SELECT lead_id FROM prospect_members WHERE organization_id = $1 AND l
 _KNOWN_OF = """
     SELECT id, score, {value} AS value FROM leads WHERE organization_id = $1 AND id = ANY($2)
 """
-_GIVEN, _OTHERS = "status = 'given'", "status <> 'given'"
+_TO_GIVE, _TO_RECALL = "status <> 'given'", "status IN ('given', 'returned')"
 # Each lead is looked up by its id (OFFSET 0): right after many came, their number is taken for a
 # few, and a join would compare each member with each lead. Whom nothing is known of comes last.
-_DUE = """
+_DUE_TO_GIVE = """
     SELECT m.id FROM prospect_members m LEFT JOIN LATERAL (
         SELECT score FROM leads WHERE organization_id = $1 AND id = m.lead_id OFFSET 0) l ON true
-    WHERE m.organization_id = $1 AND m.list_id = $2 AND m.run < $3 AND m.{which}
+    WHERE m.organization_id = $1 AND m.list_id = $2 AND m.run < $3 AND m.status <> 'given'
     ORDER BY l.score DESC NULLS LAST, m.lead_id
 """
+# What came back and waits is given by the list again, so a recall takes that, too.
+_OUT = """
+    SELECT {asked} FROM prospect_members m LEFT JOIN LATERAL (
+        SELECT waits_since FROM leads
+        WHERE organization_id = $1 AND id = m.lead_id AND m.status = 'returned' OFFSET 0) l ON true
+    WHERE m.organization_id = $1 AND m.list_id = $2
+        AND (m.status = 'given' OR m.status = 'returned' AND l.waits_since IS NOT NULL)
+"""
+_DUE_TO_RECALL = _OUT.format(asked="m.id") + " AND m.run < $3 ORDER BY m.lead_id"
+_COUNT_OUT = _OUT.format(asked="count(*) AS number")
 _COUNTS = """
     SELECT count(*) FILTER (WHERE status = 'given') AS given_count,
         count(*) FILTER (WHERE status = 'given' AND accepted_at IS NOT NULL) AS accepted_count,
@@ -206,11 +216,12 @@ class ProspectMembers(Repository[ProspectMember]):
         return rows.scalars().all()
 
     async def of_leads(self, list_id: UUID, lead_ids: Sequence[UUID]) -> list[ProspectMember]:
-        """The places of certain leads on a list, which is locked."""
+        """The places of certain leads on a list; locked, for they follow their leads."""
         query = self.select_all().where(
             ProspectMember.list_id == list_id, ProspectMember.lead_id.in_(lead_ids)
         )
-        return list((await self.tx.run(query.order_by(ProspectMember.id))).scalars())
+        query = query.order_by(ProspectMember.id).with_for_update(key_share=True)
+        return list((await self.tx.run(query)).scalars())
 
     async def place_of(self, list_id: UUID, lead_id: UUID) -> ProspectMember | None:
         """The place of a lead, which is locked, on a list; locked too."""
@@ -231,9 +242,15 @@ class ProspectMembers(Repository[ProspectMember]):
         query = query.order_by(ProspectMember.id).with_for_update(key_share=True)
         return list((await self.tx.run(query)).scalars())
 
-    async def due(self, list_id: UUID, run: int, *, given: bool) -> list[UUID]:
-        """Whom of a list a run has not looked at, the best leads first."""
-        asked = _DUE.format(which=_GIVEN if given else _OTHERS)
+    async def out(self, list_id: UUID) -> int:
+        """How many of a list somebody has by it, or are to be given by it again."""
+        (row,) = await self.tx.fetch(_COUNT_OUT, self.tx.organization_id, list_id)
+        number: int = row["number"]
+        return number
+
+    async def due(self, list_id: UUID, run: int, *, recalls: bool) -> list[UUID]:
+        """Whom of a list a run has not looked at; what it gives, the best leads first."""
+        asked = _DUE_TO_RECALL if recalls else _DUE_TO_GIVE
         rows = await self.tx.fetch(asked, self.tx.organization_id, list_id, run)
         return [row["id"] for row in rows]
 
@@ -250,14 +267,14 @@ class ProspectMembers(Repository[ProspectMember]):
         ids: Sequence[UUID],
         lead_ids: Sequence[UUID],
         *,
-        given: bool,
+        recalls: bool,
     ) -> list[ProspectMember]:
         """Stand-ins for members, locked, in this order, that are still due to the run.
 
         `lead_ids` are locked. A merge that these were waited for has had places be of another
         lead, which are left out, and has had others be given.
         """
-        asked = _TO_SHARE.format(which=_GIVEN if given else _OTHERS)
+        asked = _TO_SHARE.format(which=_TO_RECALL if recalls else _TO_GIVE)
         own = self.tx.organization_id
         rows = await self.tx.write(asked, own, list_id, list(ids), run, list(lead_ids))
         found = {row["id"]: taken(ProspectMember, row) for row in rows}

@@ -81,23 +81,25 @@ class Sharing:
         """Have a job take back what was given by the list, as far as nobody works on it."""
         self.leads.need("update")
         current = await self.lists.idle(id, expected)
-        if not current.given_count:
+        # By the places: the list counts them a moment later.
+        count = await self.members.records.out(id)
+        if not count:
             raise WrongState("Nobody has anything by it.", code="nothing_given")
         run = current.runs + 1
         message = RecallList(id, run, data.reason, data.includes_accepted)
         job_id = self.tx.enqueue(message)
         values = {"job_id": job_id, "runs": run}
         await self.lists.change(current, values, verb="recalled")
-        return {"job_id": job_id, "list_id": id, "members": current.given_count}
+        return {"job_id": job_id, "list_id": id, "members": count}
 
     # In the background
 
-    async def due(self, list_id: UUID, run: int, *, given: bool) -> list[UUID]:
+    async def due(self, list_id: UUID, run: int, *, recalls: bool) -> list[UUID]:
         """The members that a run has not looked at, in their order; none of a run that is over."""
         current = await self._current(list_id, run)
-        if current is None or (current.pool_id is None and not given):
+        if current is None or (current.pool_id is None and not recalls):
             return []
-        return await self.members.records.due(list_id, run, given=given)
+        return await self.members.records.due(list_id, run, recalls=recalls)
 
     async def give(self, list_id: UUID, run: int, ids: Sequence[UUID]) -> Step:
         """Give the leads of some members; why nobody got one is written down with it.
@@ -109,7 +111,7 @@ class Sharing:
             return Step()
         lead_ids = await self.members.records.leads_to_share(list_id, run, ids)
         rows = await self.leads.records.to_give(lead_ids)
-        members = await self.members.records.to_share(list_id, run, ids, lead_ids, given=False)
+        members = await self.members.records.to_share(list_id, run, ids, lead_ids, recalls=False)
         dealing = Dealing(self.leads, because(list_id))
         dealt = await dealing.give(current.pool_id, [one.lead_id for one in members], rows)
         pairs = list(zip(members, dealt, strict=True))
@@ -143,46 +145,63 @@ class Sharing:
         *,
         includes_accepted: bool,
     ) -> Step:
-        """Take leads of members back that a list has given, and that are still whose they were."""
+        """Take leads of members back that a list has given, and that are still whose they were.
+
+        And what came back since and waits to be given by it again.
+        """
         current = await self._current(list_id, run)
         if current is None:
             return Step()
         lead_ids = await self.members.records.leads_to_share(list_id, run, ids)
         locked = await self.leads.records.locked(lead_ids, everywhere=True)
         leads = {one.id: one for one in locked}
-        members = await self.members.records.to_share(list_id, run, ids, lead_ids, given=True)
-        held = await self.leads.assignments.records.open_of(list(leads))
-        ours = {id: one for id, one in held.items() if one.reason == because(list_id)}
-        pools = {one.pool_id for one in ours.values() if one.pool_id is not None}
-        desk = await Desk.open(self.tx, pools, list(leads))
-        told = await whole(self.tx, [one.decision for one in ours.values()])
-        decisions = dict(zip(ours, told, strict=True))
+        members = await self.members.records.to_share(list_id, run, ids, lead_ids, recalls=True)
         stands = {"assigned", "working"} if includes_accepted else {"assigned"}
-        taken = accepted = 0
+        held = await self._held(list_id, [one for one in locked if one.status in stands])
+        waiting = await self._waiting(list_id, locked)
+        done = given = accepted = 0
         for member in members:
-            lead, had = leads.get(member.lead_id), ours.get(member.lead_id)
-            is_taken = lead is not None and had is not None and lead.status in stands
-            if lead is not None and had is not None and is_taken:
-                if had.pool_id is not None:
-                    desk.refund(had.pool_id, had.user_id, decisions[lead.id])
-                await self._take(lead, reason)
-            taken += is_taken
-            accepted += is_taken and member.accepted_at is not None
+            is_given = member.lead_id in held
+            is_taken = is_given or member.lead_id in waiting
+            if is_taken:
+                await self._take(leads[member.lead_id], reason)
+            done += is_taken
+            given += is_given
+            accepted += is_given and member.accepted_at is not None
             await self._note(member, run, is_taken=is_taken)
-        desk.keep()
-        if taken:
+        if given:
             # What came back meanwhile is counted after it (`CountList`).
             count = {
-                "given_count": max(0, current.given_count - taken),
+                "given_count": max(0, current.given_count - given),
                 "accepted_count": max(0, current.accepted_count - accepted),
             }
             await self.lists.change(current, count, verb="progressed")
-        return Step(len(members), taken)
+        return Step(len(members), done)
+
+    async def _held(self, list_id: UUID, leads: Sequence[Lead]) -> set[UUID]:
+        """Which of some leads somebody has by a list; their pools are as if they had not."""
+        held = await self.leads.assignments.records.open_of([one.id for one in leads])
+        ours = {id: one for id, one in held.items() if one.reason == because(list_id)}
+        pools = {one.pool_id for one in ours.values() if one.pool_id is not None}
+        desk = await Desk.open(self.tx, pools, {})
+        told = await whole(self.tx, [one.decision for one in ours.values()])
+        for had, decision in zip(ours.values(), told, strict=True):
+            if had.pool_id is not None:
+                desk.refund(had.pool_id, had.user_id, decision)
+        desk.keep()
+        return set(ours)
+
+    async def _waiting(self, list_id: UUID, leads: Sequence[Lead]) -> set[UUID]:
+        """Which of some leads came back and wait to be given by a list again."""
+        ids = [one.id for one in leads if one.waits_since is not None]
+        planned = await self.leads.assignments.records.planned(ids)
+        return {id for id, (_, reason) in planned.items() if reason == because(list_id)}
 
     async def _take(self, lead: Lead, reason: str) -> None:
         # It waits for nobody but the list: rules would have it be somebody else's at once.
         given = Given(reason=reason, ended_as="reassigned")
-        values = {"owner_id": None, "status": "new"}
+        gone = dict.fromkeys(("owner_id", "pool_id", "waits_since", "unassigned_reason", "due_at"))
+        values: dict[str, Any] = {**gone, "status": "new", "decision": {}}
         await self.leads.change(lead, values, verb="recalled", given=given)
 
     async def _note(self, member: ProspectMember, run: int, *, is_taken: bool) -> None:

@@ -10,7 +10,6 @@ from dataclasses import asdict
 from typing import Any
 
 from crm_api.domains.reports.declared import Declared
-from crm_api.domains.reports.measuring import kind_of
 from crm_api.domains.reports.schemas import ReportGrouping, ReportMeasure, ReportQuery
 from crm_api.domains.reports.units import kind_of, unit_of_column, unit_of_field, unit_of_measure
 from crm_api.kit.reporting import (

@@ -129,7 +129,11 @@ class Learned:
         if entity in catalogue.rules or (entity in catalogue.approved and not is_new):
             self.touched.setdefault(entity, set()).add(record_id)
         if entity in catalogue.clocked:
-            self.awaiting.setdefault(entity, set()).add(record_id)
+            self.owe(entity, record_id)
+
+    def owe(self, entity: str, record_id: UUID) -> None:
+        """Have what `derive_by` names be done about a record before the commit, once."""
+        self.awaiting.setdefault(entity, set()).add(record_id)
 
     def redefine(self, catalogue: Catalogue) -> None:
         """Have another state from here on, and for everybody after the commit."""

@@ -19,7 +19,10 @@ def settle_by(work: Settle) -> None:
 
 
 def derive_by(entity: str, work: Derive) -> None:
-    """Have this bring changed records of a kind in line, where the catalogue says `clocked`."""
+    """Have this bring changed records of a kind in line, where the catalogue says `clocked`.
+
+    And those of which somebody says so (`Learned.owe`).
+    """
     works = _derived.setdefault(entity, [])
     if work not in works:
         works.append(work)
