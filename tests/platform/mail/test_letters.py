@@ -14,7 +14,9 @@ VALUES = {"token": "crm_x", "until": "2026-01-01 10:00", "organization": "Exampl
 
 
 @pytest.fixture(autouse=True)
-async def no_attempts(owner) -> None:
+async def no_attempts(owner):
+    await owner.execute("DELETE FROM login_attempts")
+    yield
     await owner.execute("DELETE FROM login_attempts")
 
 
