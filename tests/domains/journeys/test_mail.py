@@ -93,7 +93,7 @@ async def test_what_could_not_leave_is_tried_again(client, org, worker_process, 
     async for _ in patiently():
         await owner.execute(_DUE)
         tried = await owner.fetch(_LETTERS, org.id)
-        if tried[0]["status"] != "queued":
+        if tried[0]["status"] not in {"queued", "running"}:
             break
     assert [json.loads(one["result"]) for one in tried] == [{"sent": True}]
     assert len(list(outbox.glob("*.eml"))) == 1
