@@ -36,14 +36,16 @@ _UNUSABLE = (
 )
 _GRANTED = granted("members", organization="$1", purpose="$9", channel="$10", now="$8")
 _HELD_ABOVE = f"SELECT DISTINCT contact_id FROM ({held_out('$4::text::uuid')}) AS held"  # noqa: S608
-# The order of the reasons is that in which they count: each person is counted once.
+# The order of the reasons is that in which they count: each person is counted once. Of an array the
+# planner expects few, so those suppressed are looked up in memory; of what recurs it expects so many
+# that it would sort a million people to merge them.
 _JUDGED = """
     WITH members AS MATERIALIZED (
         SELECT DISTINCT record_id FROM segment_members
         WHERE organization_id = $1 AND segment_id = ANY($2) AND left_at IS NULL),
     seen AS MATERIALIZED ({seen}),
     agreed AS MATERIALIZED ({granted}),
-    suppressed AS MATERIALIZED ({suppressed}),
+    suppressed AS MATERIALIZED (SELECT unnest(ARRAY({suppressed})) AS id),
     unwanted AS MATERIALIZED (
         SELECT DISTINCT m.record_id FROM segment_members m
         JOIN segments s ON s.organization_id = $1 AND s.id = m.segment_id AND s.deleted_at IS NULL
