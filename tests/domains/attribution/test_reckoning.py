@@ -11,8 +11,12 @@ from typing import Any, get_args
 
 import pytest
 
+from crm_api.domains.attribution.gathering import Days
+from crm_api.domains.attribution.results import Results
 from crm_api.domains.attribution.weighing import Model
-from support.clients import Api
+from crm_api.kit.db.beside import beside
+from crm_api.kit.db.tx import at_one_moment
+from support.clients import Api, tx_of
 from support.members import custom_role, member
 from support.reporting import behind_standard, standard
 from support.waiting import patiently
@@ -449,3 +453,18 @@ def close_to(told, wanted):
         assert (told[name] is None) == (value is None), (name, told, wanted)
         if value is not None:
             assert float(told[name]) == pytest.approx(value, rel=2e-4, abs=0.005), name
+
+
+async def test_two_connections_find_what_one_finds(journeys, database, org):
+    for model in get_args(Model):
+        async with at_one_moment(tx_of(database, org)) as tx:
+            both, _ = await Results(tx).gathered(None, model, Days(), in_parts=True)
+            async with beside(tx) as other:
+                assert other is not tx
+            async with tx.atomic(), tx.atomic(), beside(tx) as other:
+                assert other is tx
+                alone, _ = await Results(tx).gathered(None, model, Days(), in_parts=True)
+        assert both.won
+        assert both.begun
+        assert (both.won, both.begun) == (alone.won, alone.begun)
+        assert (both.did, both.leads, both.months) == (alone.did, alone.leads, alone.months)

@@ -165,7 +165,10 @@ async def test_costs_of_many_campaigns_are_told_at_once(client):
 
 async def test_what_is_read_after_it_is_planned_as_ever(database, org):
     """Dashboards read it among other reports, in one transaction."""
-    names = ("work_mem", "enable_mergejoin", "enable_sort", "enable_nestloop", "jit")
+    names = (
+        *("work_mem", "enable_mergejoin", "enable_sort", "enable_nestloop", "jit"),
+        "max_parallel_workers_per_gather",
+    )
     settings = "SELECT " + ", ".join(f"current_setting('{name}') AS {name}" for name in names)
     given = {"from": date(2026, 1, 1), "to": date(2026, 12, 31)}
     async with at_one_moment(tx_of(database, org)) as tx:

@@ -1,7 +1,6 @@
 """Who was reached by campaigns, what they did, and what came of those who were held out."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
@@ -61,7 +60,7 @@ _DID = f"""
         count(*) FILTER (WHERE responded)::int AS responded
     FROM (SELECT u.above, m.person_id, {_DOING} FROM ({_TOUCHED}) m
         JOIN unnest($7::uuid[], $8::uuid[]) AS u (id, above) ON u.id = m.campaign_id
-        WHERE {{seen}}
+        WHERE m.kind IN ('sent', 'opened', 'clicked', 'responded', 'submitted', 'met') AND {{seen}}
         GROUP BY GROUPING SETS ((u.above, m.person_id), (m.person_id))) m
     GROUP BY above
 """  # noqa: S608
@@ -78,12 +77,17 @@ _LEADS = f"""
         WHERE {{seen}} GROUP BY 1, 2)
 """  # noqa: S608
 _LED_BY = f"""
-    {_LEADS}, led_by AS (
-        SELECT u.above, l.person_id,
-            date_trunc('month', l.occurred_at AT TIME ZONE $9)::date AS month
-        FROM led l JOIN unnest($7::uuid[], $8::uuid[]) AS u (id, above) ON u.id = l.campaign_id)
-    SELECT above, month, count(DISTINCT person_id)::int AS number, grouping(month) = 0 AS is_month
-    FROM led_by GROUP BY GROUPING SETS ((above), (month), ())
+    {_LEADS} SELECT above, count(*)::int AS number
+    FROM (SELECT u.above, l.person_id
+        FROM led l JOIN unnest($7::uuid[], $8::uuid[]) AS u (id, above) ON u.id = l.campaign_id
+        GROUP BY GROUPING SETS ((u.above, l.person_id), (l.person_id))) l
+    GROUP BY above
+"""  # noqa: S608
+_LED_IN = f"""
+    {_LEADS} SELECT month, count(*)::int AS number
+    FROM (SELECT DISTINCT person_id,
+        date_trunc('month', occurred_at AT TIME ZONE $7)::date AS month FROM led) l
+    GROUP BY month
 """  # noqa: S608
 _LED = f"""
     {_LEADS} SELECT DISTINCT person_id FROM led WHERE campaign_id = ANY($7) LIMIT {MOST_BEHIND + 1}
@@ -133,16 +137,6 @@ def _above(parents: Parents) -> list[tuple[UUID, UUID]]:
     return found
 
 
-@dataclass(frozen=True)
-class Led:
-    """How many leads campaigns brought, each lead once."""
-
-    by_campaign: Mapping[UUID | None, int]
-    """With those below; of None, by all of them."""
-    by_month: Mapping[date, int]
-    """By the first days of months."""
-
-
 class Counting:
     """Counts over the members and touches of some campaigns, of the people who are seen."""
 
@@ -176,14 +170,20 @@ class Counting:
         rows = await self.tx.fetch(_DID.format(seen=seen), *own, *values)
         return {row["above"]: dict(row) for row in rows}
 
-    async def leads(self) -> "Led":
-        """How many leads they brought."""
+    async def leads(self) -> dict[UUID | None, int]:
+        """How many leads they and those below brought; None for all of them, each lead once."""
         self.tx.actor.require(f"{LEADS.area}:read")
-        seen, values = self._living(9)
-        own = (*self._given(), *map(list, self._above), self._zone)
+        seen, values = self._living(8)
+        own = (*self._given(), *map(list, self._above))
         rows = await self.tx.fetch(_LED_BY.format(seen=seen), *own, *values)
-        by_month = {row["month"]: row["number"] for row in rows if row["is_month"]}
-        return Led({row["above"]: row["number"] for row in rows if not row["is_month"]}, by_month)
+        return {row["above"]: row["number"] for row in rows}
+
+    async def months(self) -> dict[date, int]:
+        """How many leads all of them brought, by the first days of months."""
+        self.tx.actor.require(f"{LEADS.area}:read")
+        seen, values = self._living(7)
+        rows = await self.tx.fetch(_LED_IN.format(seen=seen), *self._given(), self._zone, *values)
+        return {row["month"]: row["number"] for row in rows}
 
     async def led(self, ids: Sequence[UUID]) -> list[UUID]:
         """The leads that some of them brought; no more than can be told, and one."""

@@ -1,6 +1,7 @@
 """What touches are worth of what was reached, added up by the database."""
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
@@ -9,8 +10,8 @@ from uuid import UUID
 
 from crm_api.domains.attribution.chains import MOST as MOST_KEYS
 from crm_api.domains.attribution.chains import Move, removal_effects
-from crm_api.domains.attribution.gathering import Asked, Ground
-from crm_api.domains.attribution.paths import LOST, Ways, ways
+from crm_api.domains.attribution.gathering import Asked, Goal, Ground, period_of
+from crm_api.domains.attribution.paths import LOST, Half, Ways, ways
 from crm_api.domains.attribution.weighing import STEPS, shapes_of, values_of, ways_of, weights_of
 from crm_api.kit.db.beside import still
 from crm_api.kit.db.tx import Tx
@@ -118,6 +119,8 @@ _AS_EVER = """
     SELECT set_config(name, ever, true) FROM unnest($1::text[], $2::text[]) AS s (name, ever)
 """
 _CHOICES = ("enable_mergejoin", "enable_sort", "enable_nestloop")
+# Two halves at once take the place of processes beside one statement.
+_SETTINGS = {"work_mem": "128MB", "jit": "off", "max_parallel_workers_per_gather": "0"}
 NEVER = date.min
 """The period of all, where none are asked for."""
 
@@ -139,6 +142,8 @@ class Credit:
 
 Credits = Mapping[tuple[date, str], Credit]
 """By the first days of their periods, and by what they are of."""
+Share = tuple[Sequence[Asked], Half | None]
+"""Goals that one statement tells of, and whether of half of the people."""
 
 
 @dataclass(frozen=True)
@@ -166,19 +171,22 @@ class Crediting:
         parts = (self._values(asked), _BY_KEY, self._weighed(asked), _VALUED, _CREDITS + _REACHED)
         rows = await self._fetch(found, asked, effects, *parts)
         reached = next(_credit(row) for row in rows if row["period"] is None)
-        every = _credits(rows)
+        every = _credits(rows)[asked.goal]
         attributed = sum((one for (_, of), one in every.items() if of == EVERY), Credit())
         credits = {key: one for key, one in every.items() if key[1] != EVERY}
         return Answer(credits, effects, reached, attributed)
 
     async def by_labels(
-        self, asked: Asked, labels: Sequence[tuple[str, str]], *, extra: str = "''"
-    ) -> Credits:
+        self, share: Share, labels: Sequence[tuple[str, str]], *, extra: str = "''"
+    ) -> Mapping[Goal, Credits]:
         """What labels come to, each of some keys, what is told of these besides, and `EVERY`.
 
-        Of each a conversion counts once. Where no amounts are told their value is none.
+        It is told of each goal that there is anything of. Of each label a conversion counts once.
+        Where no amounts are told their value is none.
         """
-        found = ways(self.tx, self.ground, asked, extra=extra)
+        goals, half = share
+        asked = replace(goals[0], valued=any(one.valued for one in goals))
+        found = ways(self.tx, self.ground, *goals, extra=extra, half=half)
         behind = found.behind + 1
         found = found.with_values([key for key, _ in labels], [label for _, label in labels])
         told = _BY_LABELS.format(at=behind, behind=behind + 1)
@@ -238,7 +246,7 @@ class Crediting:
     async def _rows(self, sql: str, values: Sequence[Any], planned: str = "off") -> list[Any]:
         """`planned` says whether the planner may do as it would."""
         async with still(self.tx) as tx:
-            wanted = {"work_mem": "128MB", "jit": "off", **dict.fromkeys(_CHOICES, planned)}
+            wanted = {**_SETTINGS, **dict.fromkeys(_CHOICES, planned)}
             ever = await tx.fetch(_PLANNED, list(wanted), list(wanted.values()))
             rows = await tx.fetch(sql, *values)
             # What is read by the same transaction after that is planned as ever. A setting that is
@@ -247,8 +255,35 @@ class Crediting:
             return rows
 
 
-def _credits(rows: Sequence[Any]) -> Credits:
-    return {(row["period"], row["label"]): _credit(row) for row in rows if row["period"]}
+def shares_of(*goals: Asked) -> tuple[Share, Share]:
+    """Two statements that take about as long and together tell of two goals that are asked for alike.
+
+    All of it is read for both goals at once, of one half of the people and of the other. The chains
+    of Markov are of everybody, and each goal has its own.
+    """
+    if goals[0].model == "markov":
+        one, other = goals
+        return ([one], None), ([other], None)
+    return (goals, "<"), (goals, ">=")
+
+
+def together(those: Iterable[Mapping[Goal, Credits]]) -> Mapping[Goal, Credits]:
+    """What several shares come to."""
+    found: dict[Goal, dict[tuple[date, str], Credit]] = defaultdict(lambda: defaultdict(Credit))
+    for share in those:
+        for goal, credits in share.items():
+            for key, one in credits.items():
+                found[goal][key] += one
+    return found
+
+
+def _credits(rows: Sequence[Any]) -> Mapping[Goal, Credits]:
+    found: dict[Goal, dict[tuple[date, str], Credit]] = defaultdict(dict)
+    for row in rows:
+        if row["period"] is not None:
+            goal, first = period_of(row["period"])
+            found[goal][first, row["label"]] = _credit(row)
+    return found
 
 
 def _credit(row: Any) -> Credit:

@@ -9,6 +9,7 @@ from uuid import UUID
 from sqlalchemy import (
     BigInteger,
     Date,
+    Integer,
     Uuid,
     case,
     func,
@@ -48,6 +49,11 @@ _GOALS: Mapping[Goal, tuple[Listing, str, Mapping[str, Any]]] = {
     "lead": (LEADS, "converted_at", {"status": "converted"}),
 }
 """What is reached: of which records, when it is, and which have."""
+_DAYS = 10_000_000
+"""More than there are between any two dates."""
+_MARKS: Mapping[Goal, int] = {"won": 0, "opportunity": _DAYS, "lead": 2 * _DAYS}
+"""What is added to the days of each goal, so that periods tell goals apart."""
+_DAY_ONE = literal_column("date '0001-01-01'", Date())
 _ORGANIZATION = "SELECT time_zone, currency, fiscal_year_starts_in FROM organizations WHERE id = $1"
 
 
@@ -130,7 +136,8 @@ class Gathering:
         """What was reached, or one of it, as a part of a statement, and its values; raises `Forbidden`, `Invalid`.
 
         Its columns are `id, at, value, period, person, also`: the value in ten-thousandths of the
-        organization's currency, the first day of its period, and who are its people at once.
+        organization's currency, the goal and the first day of its period as `period_of` reads them,
+        and who are its people at once.
         """
         tx, goal, calendar = self.tx, wanted.goal, ground.calendar
         listing, at, source = _GOALS[goal]
@@ -150,7 +157,7 @@ class Gathering:
             model.id,
             moment.label("at"),
             _valued(wanted, model, calendar).label("value"),
-            _period(moment, wanted.period, calendar).label("period"),
+            _period(moment, wanted, calendar).label("period"),
             *_people(goal, model, ground.settings),
         )
         filter = parse({"and": [one for one in parts if one]}, listing, tx)
@@ -165,10 +172,19 @@ def _valued(wanted: Asked, model: Any, calendar: Calendar) -> Any:
     return case((is_own, type_coerce(model.base_amount, BigInteger())))
 
 
-def _period(moment: Any, period: Bucket | None, calendar: Calendar) -> Any:
-    if period is None:
-        return literal_column("date '-infinity'", Date())
-    return calendar.start(calendar.day(moment), period)
+def period_of(number: int) -> tuple[Goal, date]:
+    """Of which goal something is, and on which day its period begins; the first of all without any."""
+    days = number % _DAYS
+    goals: dict[int, Goal] = {mark: goal for goal, mark in _MARKS.items()}
+    return goals[number - days], date.min + timedelta(days=days)
+
+
+def _period(moment: Any, wanted: Asked, calendar: Calendar) -> Any:
+    mark = literal_column(str(_MARKS[wanted.goal]), Integer())
+    if wanted.period is None:
+        return mark
+    first = calendar.start(calendar.day(moment), wanted.period)
+    return type_coerce(first - _DAY_ONE, Integer) + mark
 
 
 def _people(goal: Goal, model: Any, told: AttributionSettings) -> list[Any]:

@@ -7,7 +7,7 @@ shape, of which weights are reckoned once however many conversions came by it. A
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 from crm_api.domains.attribution.gathering import Asked, By, Gathering, Ground
@@ -67,6 +67,15 @@ _PEOPLE = """
     claim AS (
         SELECT id, at, value, period, person FROM reached
         UNION ALL SELECT id, at, value, period, another FROM named)
+"""
+Half = Literal["<", ">="]
+"""Which half of the people: of those whose hash is below zero, or of the others."""
+_HALF = "SELECT * FROM ({reached}) AS r WHERE uuid_hash(coalesce(person, id)) {half} 0"
+_AMONG = "AND t.person_id IN (SELECT record FROM kin)"
+# What touched people of the half, or whoever else comes with these.
+_OF_HALF = """
+    AND (uuid_hash(t.person_id) {half} 0 OR t.person_id IN (
+        SELECT record FROM related WHERE NOT uuid_hash(record) {half} 0))
 """
 _DIRECT = f"(r.channel = '{DIRECT}' AND r.campaign IS NULL)"
 _OF_THESE = """
@@ -165,8 +174,8 @@ _WAY_OF_ONE = f"""
 _SHAPES = """
     shape AS MATERIALIZED (
         SELECT row_number() OVER ()::int AS shape, w.*
-        FROM (SELECT {periods}, path, {every_age} AS ages, count(*) AS number FROM way
-            GROUP BY path {groups} {age_groups}) w)
+        FROM (SELECT period, path, {every_age} AS ages, count(*) AS number FROM way
+            GROUP BY period, path {age_groups}) w)
 """
 # Of those of whom nothing came, once in a session.
 LOST = f"""
@@ -211,17 +220,29 @@ class Ways:
 
 
 def ways(
-    tx: Tx, ground: Ground, wanted: Asked, *, extra: str = "''", id: UUID | None = None
+    tx: Tx,
+    ground: Ground,
+    *goals: Asked,
+    extra: str = "''",
+    id: UUID | None = None,
+    half: Half | None = None,
 ) -> Ways:
-    """The ways to what the actor sees of it, or to one alone.
+    """The ways to what the actor sees of some goals that are asked for alike, or to one alone.
 
     `way` has one row for each conversion (`id, value, period, path, ages`), `shape` those that are
     alike, with their `number`; `facet` is what touches are told apart by, `extra` the SQL of what
     else is told of it. Of one conversion alone `walked` has its touches, of which `k` is the place
-    on the path. Raises `Forbidden`, `Invalid`.
+    on the path. A `half` has the conversions of half of the people. Raises `Forbidden`, `Invalid`.
     """
-    told, is_one = ground.settings, id is not None
-    reached, values = Gathering(tx).reached(wanted, ground, _OWN, id)
+    wanted, told, is_one = goals[0], ground.settings, id is not None
+    gathering, chosen, values = Gathering(tx), list[str](), list[Any]()
+    for goal in goals:
+        one, more = gathering.reached(goal, ground, _OWN + len(values), id)
+        chosen.append(one)
+        values += more
+    reached = " UNION ALL ".join(f"({one})" for one in chosen)
+    if half is not None:
+        reached = _HALF.format(reached=reached, half=half)
     named = _OF_DEALS + (_OF_COMPANIES if told.company_contacts else "")
     lookback = timedelta(days=told.lookback_days)
     begin, end = ground.span(wanted.days)
@@ -231,13 +252,11 @@ def ways(
     sql = f"{_PEOPLE}, {_TOUCHES}, {ways}, {_SHAPES}".format(
         reached=reached,
         named=_OF_LEADS if of_lead else named,
-        among="AND t.person_id IN (SELECT record FROM kin)" if is_one else "",
+        among=_AMONG if is_one else "" if half is None else _OF_HALF.format(half=half),
         columns=_COLUMNS if is_one else "",
         key=_KEYS[wanted.by],
         extra=extra,
         direct=_DIRECT if wanted.model == "last_non_direct" else "false",
-        periods="period" if wanted.period is not None else "date '-infinity' AS period",
-        groups=", period" if wanted.period is not None else "",
         **_ages(told, aged=wanted.model == "time_decay"),
     )
     own = [

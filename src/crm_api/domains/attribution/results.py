@@ -1,23 +1,31 @@
 """What a campaign and all below it come to: people, leads, deals, revenue, against its cost."""
 
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import ROUND_HALF_UP, Decimal
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Any, TypeVar
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from crm_api.domains.attribution.costing import Cost, costs
-from crm_api.domains.attribution.counting import Counting, Led
-from crm_api.domains.attribution.crediting import EVERY, NEVER, Credit, Crediting, Credits
+from crm_api.domains.attribution.counting import Counting
+from crm_api.domains.attribution.crediting import (
+    EVERY,
+    NEVER,
+    Credit,
+    Crediting,
+    Credits,
+    shares_of,
+    together,
+)
 from crm_api.domains.attribution.gathering import Asked, Days, Gathering, Ground
 from crm_api.domains.attribution.service import named, ordered, shown
 from crm_api.domains.attribution.weighing import Model
 from crm_api.domains.campaigns.service import CampaignService
-from crm_api.kit.db.beside import beside, both, still
+from crm_api.kit.db.beside import beside, both, in_turn, still
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.money import shown_amount, shown_quantity
 from crm_api.kit.proportions import newcombe, two_proportions, wilson
@@ -43,7 +51,9 @@ class Gathered:
     tree: Mapping[UUID, Any]
     members: People
     did: People
-    leads: Led
+    leads: Mapping[UUID | None, int]
+    months: Mapping[date, int]
+    """How many leads there were in which month, where that was asked for."""
     begun: Credits
     """Of each campaign with all below it."""
     won: Credits
@@ -131,26 +141,32 @@ class Results:
         extra = _CHANNEL if in_parts else _NOTHING
         within = _within(tree).items()
         labels = [(str(id), _label(of)) for of, ids in within if of is not None for id in ids]
+        share, rest = shares_of(begun, won)
         async with still(self.tx) as one, beside(one) as other:
-            counting, spent = Counting(one, parents, ground, span), await costs(one, tree, days)
-            credited, counted = await both(
-                Crediting(other, ground).by_labels(begun, labels),
-                _counted(
-                    counting, partial(Crediting(one, ground).by_labels, won, labels, extra=extra)
+            counting, counting_beside = (Counting(tx, parents, ground, span) for tx in (one, other))
+            spent = await costs(one, tree, days)
+            (credited, did), (more, (members, leads, months)) = await both(
+                in_turn(
+                    Crediting(one, ground).by_labels(share, labels, extra=extra), counting.did()
+                ),
+                in_turn(
+                    Crediting(other, ground).by_labels(rest, labels, extra=extra),
+                    _numbers(counting_beside, in_parts=in_parts),
                 ),
                 at_once=other is not one,
             )
         by_campaign = None if spent is None else _grouped(spent, lambda one: one.campaign_id)
-        members, did, leads, sold = counted
-        found = Gathered(ground, tree, members, did, leads, credited, sold, by_campaign)
+        sums = together((credited, more))
+        begun_by, won_by = (sums.get(of.goal, {}) for of in (begun, won))
+        found = Gathered(ground, tree, members, did, leads, months, begun_by, won_by, by_campaign)
         return found, Counting(self.tx, parents, ground, span)
 
 
-async def _counted(
-    counting: Counting, credited: Callable[[], Awaitable[Credits]]
-) -> tuple[People, People, Led, Credits]:
-    sold = await credited()
-    return await counting.members(), await counting.did(), await counting.leads(), sold
+async def _numbers(
+    counting: Counting, *, in_parts: bool
+) -> tuple[People, Mapping[UUID | None, int], Mapping[date, int]]:
+    months = await counting.months() if in_parts else {}
+    return await counting.members(), await counting.leads(), months
 
 
 def _within(tree: Mapping[UUID, Any]) -> dict[UUID | None, list[UUID]]:
@@ -195,7 +211,7 @@ def figures(found: Gathered, of: UUID | None) -> dict[str, Any]:
     """What a campaign of the tree comes to with all below it; of None, all of it."""
     ids = found.within[of]
     whole = {**_NOBODY, **found.members.get(of, {}), **found.did.get(of, {})}
-    leads = found.leads.by_campaign.get(of, 0)
+    leads = found.leads.get(of, 0)
     begun, won = (credits.get(_label(of), Credit()) for credits in found.totals)
     spent = None if found.costs is None else _spent(some(found.costs, ids))
     return {
@@ -268,7 +284,7 @@ def _channels(found: Gathered) -> list[dict[str, Any]]:
 def _periods(found: Gathered) -> list[dict[str, Any]]:
     calendar = found.ground.calendar
     won = {period: one for (period, label), one in found.won.items() if label == _label(None)}
-    leads = found.leads.by_month
+    leads = found.months
     costs = some(found.costs or {}, found.tree)
     spent = _grouped(costs, lambda one: calendar.first(one.spent_on, "month"))
     told: list[dict[str, Any]] = []

@@ -60,10 +60,7 @@ async def both(
     Where one fails, the other is ended before that is told.
     """
     if not at_once:
-        try:
-            return await one, await other
-        finally:
-            other.close()
+        return await in_turn(one, other)
     tasks = asyncio.ensure_future(one), asyncio.ensure_future(other)
     try:
         first, second = await asyncio.gather(*tasks)
@@ -73,3 +70,11 @@ async def both(
         await asyncio.gather(*tasks, return_exceptions=True)
         raise
     return first, second
+
+
+async def in_turn(one: Coroutine[Any, Any, A], other: Coroutine[Any, Any, B]) -> tuple[A, B]:
+    """What two come to, one after the other; the second is not begun where the first fails."""
+    try:
+        return await one, await other
+    finally:
+        other.close()
