@@ -69,6 +69,21 @@ async def test_a_campaign_sends_to_its_audience_by_variants(client, worker, sett
     assert {one["variant"]: one["sent"] for one in found["variants"]} == {"A": 3, "B": 3}
 
 
+async def test_what_says_nothing_to_somebody_of_the_audience_is_not_launched(client):
+    fine, nameless = await reader(client), await reader(client, first_name=None)
+    campaign = await campaign_to(client, fine, nameless)
+    content = {**CONTENT, "subject": "{{ contact.first_name }}"}
+    made = await mailing(client, content, campaign_id=campaign["id"])
+    answer = await client.post(f"/v1/campaigns/{campaign['id']}/launch")
+    found = problem(answer, 409, "blocked_transition")
+    assert [(one["pointer"], one["code"]) for one in found["errors"]] == [
+        ("/contents/0/subject", "empty")
+    ]
+    assert (await client.read(f"campaigns/{campaign['id']}"))["status"] == "draft"
+    await client.patch(f"/v1/mailings/{made['id']}", json={"contents": [CONTENT]})
+    assert (await moved(client, campaign, "launch"))["status"] == "running"
+
+
 async def test_members_tell_what_became_of_their_mails(client, anonymous, worker, settings):
     english, german = await reader(client), await reader(client, language="de-AT")
     barred, excluded = await reader(client), await reader(client, agreed=False)

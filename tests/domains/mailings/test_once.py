@@ -3,11 +3,14 @@
 import asyncio
 import random
 from collections import Counter
+from uuid import UUID
 
 from crm_api.domains.mailings.claiming import Claims, Held, Result, finish, hand_over, still_held
+from crm_api.domains.mailings.schemas import MailingSettings
 from crm_api.kit.actor import Actor
 from crm_api.kit.db.tx import Tx, unit_of_work
 from crm_api.kit.ids import new_id
+from support.clients import tx_of
 from support.mailings import did, mailing, reader, sends_of, settled, sink
 from support.waiting import patiently
 
@@ -16,6 +19,7 @@ PEOPLE = 240
 LEAST_LEFT = 30
 """Of the mails, before each worker: else there would be too few to wait for."""
 SEED = 7
+UNLIMITED = MailingSettings.model_validate({"per_minute_of_domain": None})
 
 
 async def has(wanted):
@@ -99,7 +103,7 @@ async def claimed(database, org, made, most=100):
     """The mails that one more worker holds now."""
     async with unit_of_work(system(database, org.id)) as tx:
         claims = Claims(tx)
-        picked = await claims.pick(made["id"], most, None)
+        picked = await claims.pick(made["id"], most, UNLIMITED.limit_of)
         await claims.take([(one.id, f"{one.id}@example.org", None) for one in picked])
     return [Held(org.id, one.id, claims.token) for one in picked]
 
@@ -170,6 +174,22 @@ async def test_one_address_gets_one_mail(client, worker_process, database, org):
     assert len(taken & {one["id"] for one in sends}) == 1
     assert Counter(one["status"] for one in sends) == {"sent": 1, "suppressed": 2}
     assert {why for one in sends for why in one["reasons"]} == {"same_address"}
+
+
+async def test_each_domain_takes_what_it_takes(client, database, org):
+    names = ("slow.example.org", "quick.example.org", "other.example.org")
+    people = [
+        await reader(client, address=f"{new_id().hex}@{name}") for name in names for _ in range(3)
+    ]
+    made = await mailing(client, is_ongoing=True)
+    limits = [{"domain": names[0], "per_minute": 1}, {"domain": names[1], "per_minute": 100_000}]
+    settings = MailingSettings.model_validate({"per_minute_of_domain": 60, "domain_limits": limits})
+    await did(client, made, "start")
+    await did(client, made, "send", contact_ids=[one["id"] for one in people])
+    async with unit_of_work(tx_of(database, org)) as tx:
+        picked = await Claims(tx).pick(UUID(made["id"]), 50, settings.limit_of)
+    # One fits into the second that was free before, of whatever takes one a second.
+    assert Counter(one.domain for one in picked) == {names[1]: 3, names[2]: 1}
 
 
 async def test_what_a_server_refuses_is_told(client, worker_process):

@@ -162,3 +162,38 @@ async def test_whom_nobody_knows_gets_nothing(client):
     assert pointers(problem(answer, 422)) == ["/contact_ids/0"]
     answer = await client.post(f"/v1/mailings/{made['id']}/send", json={"step": "a"})
     assert pointers(problem(answer, 422)) == ["/contact_ids"]
+
+
+async def test_what_fails_for_whom_nothing_is_known_is_not_started(client):
+    fine = {**CONTENT, "subject": "{{ contact.first_name }}"}
+    wrong = {**CONTENT, "language": "de", "text": "{% if contact.language > 5 %}a{% endif %}"}
+    made = await mailing(client, fine, wrong)
+    answer = await client.post(f"/v1/mailings/{made['id']}/start")
+    found = problem(answer, 409, "blocked_transition")
+    assert [(one["pointer"], one["code"]) for one in found["errors"]] == [
+        ("/contents/1/text", "template")
+    ]
+    await client.patch(f"/v1/mailings/{made['id']}", json={"contents": [fine]})
+    assert (await did(client, made, "start"))["status"] == "running"
+
+
+async def test_limits_of_domains_are_of_each_once(client):
+    path = "/v1/mailings/settings"
+    limits = [
+        {"domain": "Example.COM", "per_minute": 5},
+        {"domain": "example.com", "per_minute": 6},
+    ]
+    answer = await client.put(path, json={"domain_limits": limits})
+    assert pointers(problem(answer, 422)) == ["/domain_limits"]
+    for limit, pointer in (
+        ({"domain": "no domain", "per_minute": 5}, "/domain_limits/0/domain"),
+        ({"domain": "example.com", "per_minute": 0}, "/domain_limits/0/per_minute"),
+    ):
+        answer = await client.put(path, json={"domain_limits": [limit]})
+        assert pointers(problem(answer, 422)) == [pointer]
+    answer = await client.put(path, json={"domain_limits": limits[:1]})
+    assert answer.status_code == 200, answer.text
+    query = "{ mailingSettings { domainLimits { domain perMinute } mostSoftBounces } }"
+    told = (await client.data(query))["mailingSettings"]
+    assert told["domainLimits"] == [{"domain": "example.com", "perMinute": 5}]
+    assert told["mostSoftBounces"] == 5

@@ -209,6 +209,38 @@ async def test_reports_are_heeded(client, worker, settings):
     assert len((await client.read("events", types="mailing.bounced"))["data"]) == 2
 
 
+async def test_what_comes_back_again_and_again_is_suppressed(client, worker, settings):
+    await client.put("/v1/mailings/settings", json={"most_soft_bounces": 2})
+    full, away = await reader(client), await reader(client)
+
+    async def arrives(person):
+        made = await mailing(client)
+        await did(client, made, "start")
+        await did(client, made, "send", contact_ids=[person["id"]])
+        (one,) = await settled(client, made)
+        letters = arrived(settings.mail_outbox, person["address"])
+        return next(letter for letter in letters if one["id"] in letter["Message-ID"])
+
+    await take(client, report(await arrives(full), "4.2.2", "failed"))
+    assert await why(client, full) == set()
+    # Of these one arrived in between.
+    await take(client, report(await arrives(away), "4.2.2", "failed"))
+    await arrives(away)
+    await take(client, report(await arrives(away), "4.2.2", "failed"))
+    assert await why(client, away) == set()
+    second = report(await arrives(full), "4.2.2", "failed")
+    await take(client, second)
+    assert await why(client, full) == {"suppressed"}
+    (one,) = (await client.read("suppressions"))["data"]
+    assert (one["reason"], one["value"]) == ("soft_bounces", full["address"])
+    # Whom somebody lets through again has as many to come back as before.
+    assert (await client.delete(f"/v1/suppressions/{one['id']}")).status_code == 204
+    await take(client, report(await arrives(full), "4.2.2", "failed"))
+    assert await why(client, full) == set()
+    await take(client, report(await arrives(full), "4.2.2", "failed"))
+    assert await why(client, full) == {"suppressed"}
+
+
 async def test_too_much_that_comes_back_stops_it(client, worker, settings):
     await client.put("/v1/mailings/settings", json={"least_sent": 2, "most_bounces_percent": 50})
     people = [await reader(client) for _ in range(2)]

@@ -6,11 +6,12 @@ from uuid import UUID
 
 from crm_api.domains.campaigns.models import Campaign
 from crm_api.domains.campaigns.repository import Campaigns
+from crm_api.domains.contacts.repository import CONTACTS
 from crm_api.domains.mailings.contents import chosen
 from crm_api.domains.mailings.events import SendTest
 from crm_api.domains.mailings.models import Mailing, MailingStatus
 from crm_api.domains.mailings.queueing import AUDIENCE, Queue
-from crm_api.domains.mailings.rendering import Fields, NotFilled, filled
+from crm_api.domains.mailings.rendering import EXAMPLE_LINK, Fields, NotFilled, filled, tried
 from crm_api.domains.mailings.schemas import RenderInput, SendInput, TestSendInput
 from crm_api.domains.mailings.service import MailingService, is_mail
 from crm_api.domains.mailings.wording import with_footer
@@ -29,8 +30,6 @@ WAYS: Mapping[Verb, Way[MailingStatus]] = {
 }
 AUTO_PAUSED = "mailing.auto_paused"
 ENDS = frozenset({"completed", "cancelled"})
-EXAMPLE_LINK = "https://example.com/unsubscribe"
-"""What stands for the link to unsubscribe where nothing is sent."""
 _FOLLOWING: Mapping[str, Verb] = {"launch": "start", "complete": "complete", "cancel": "cancel"}
 """What mailings do as their campaign does; while it is paused nothing of them leaves anyway."""
 _OF_CAMPAIGN = """
@@ -40,6 +39,12 @@ _OF_CAMPAIGN = """
 _CALL_OFF = """
     UPDATE mailing_sends SET status = 'cancelled'
     WHERE organization_id = $1 AND mailing_id = $2 AND status = 'queued'
+"""
+TRIED = 20
+"""For so many of its audience a mailing is filled in before it starts."""
+_SOME = """
+    SELECT contact_id FROM campaign_members WHERE organization_id = $1 AND campaign_id = $2
+        AND excluded_reason IS NULL AND NOT is_holdout ORDER BY contact_id LIMIT $3
 """
 _USER = """
     SELECT id, email FROM users WHERE organization_id = $1 AND deleted_at IS NULL
@@ -109,8 +114,17 @@ class MailingActions:
             if current.contents and chosen(current.contents, variant, None) is None:
                 message = f"Nothing is said to those of variant {variant}."
                 faults.append(Fault("no_content", message, "/contents"))
+        wrong = await tried(self.tx, current.contents, await self._some(campaign))
+        faults += [Fault(one.code, one.message, one.at) for one in wrong]
         if faults:
             raise blocked(faults)
+
+    async def _some(self, campaign: Campaign | None) -> list[UUID]:
+        """Some of those who get it, of a campaign that was launched."""
+        if campaign is None or not self.tx.actor.covers(f"{CONTACTS.area}:read"):
+            return []
+        rows = await self.tx.fetch(_SOME, self.tx.organization_id, campaign.id, TRIED)
+        return [row["contact_id"] for row in rows]
 
     # Who gets it, and what
 

@@ -216,15 +216,21 @@ class Claims:
     def __init__(self, tx: Tx) -> None:
         self.tx, self.token = tx, new_id()
 
-    async def pick(self, mailing_id: UUID, most: int, per_minute: int | None) -> list[Picked]:
-        """Mails whose turn it is, locked; others wait for the moments that their domain has."""
+    async def pick(
+        self, mailing_id: UUID, most: int, limit_of: Callable[[str], int | None]
+    ) -> list[Picked]:
+        """Mails whose turn it is, locked; others wait for the moments that their domain has.
+
+        `limit_of` says how many a minute may leave to a domain.
+        """
         own, now = self.tx.organization_id, self.tx.now
         rows = await self.tx.write(_PICK, own, mailing_id, most)
         found = [Picked(**dict(row)) for row in rows]
         new = [one for one in found if not one.has_slot]
-        if per_minute is None or not new:
+        limits = {one: limit for one in {o.domain for o in new} if (limit := limit_of(one))}
+        if not limits:
             return found
-        domains = sorted({one.domain for one in new})
+        domains = sorted(limits)
         await self.tx.write(_KNOW_DOMAINS, own, domains, now - BURST)
         free = {
             r["domain"]: r["free_from"] for r in await self.tx.write(_LOCK_DOMAINS, own, domains)
@@ -232,7 +238,7 @@ class Claims:
         given: dict[UUID, Any] = {}
         for domain in domains:
             those = [one.id for one in new if one.domain == domain]
-            moments, free[domain] = slots(free[domain], now, len(those), per_minute)
+            moments, free[domain] = slots(free[domain], now, len(those), limits[domain])
             given |= dict(zip(those, moments, strict=True))
         await self.tx.write(_MOVE_DOMAINS, own, domains, [free[one] for one in domains])
         late = {id: at for id, at in given.items() if at > now}

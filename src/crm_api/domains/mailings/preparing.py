@@ -58,8 +58,7 @@ class Preparing:
         mailing = await Mailings(self.tx).find(mailing_id)
         if mailing is None or mailing.status != "running":
             return [], 0
-        per_minute = settings_of(self.tx).per_minute_of_domain
-        picked = await self.claims.pick(mailing_id, most, per_minute)
+        picked = await self.claims.pick(mailing_id, most, settings_of(self.tx).limit_of)
         if not picked:
             return [], 0
         sender = await self._sender(mailing)

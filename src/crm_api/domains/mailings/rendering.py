@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, get_origin
 from uuid import UUID
 
 from crm_api.domains.mailings.contents import ORGANIZATION, PARTS, RECORDS, UNSUBSCRIBE, chosen
@@ -14,6 +14,10 @@ from crm_api.kit.db.tx import Tx
 from crm_api.kit.templates import Sandboxed
 
 _ORGANIZATION = f"SELECT {', '.join(ORGANIZATION)} FROM organizations WHERE id = $1"  # noqa: S608
+
+
+EXAMPLE_LINK = "https://example.com/unsubscribe"
+"""What stands for the link to unsubscribe where nothing is sent."""
 
 
 class NotFilled(Exception):
@@ -59,6 +63,16 @@ class Fields:
         own = self._contacts.get(contact_id, {}).get("language")
         return own or self._organization["language"]
 
+    @property
+    def known(self) -> list[UUID]:
+        """Those that were read and are there."""
+        return sorted(self._contacts)
+
+    def blank(self) -> dict[str, Any]:
+        """What templates are filled with for a contact of whom nothing is known."""
+        some = {root: _blank(service_of(self.tx, of)) for root, of in RECORDS.items()}
+        return {**some, "organization": self._organization}
+
     def values(self, contact_id: UUID) -> dict[str, Any]:
         """What templates are filled with; raises `NotFilled` for who is not there."""
         contact = self._contacts.get(contact_id)
@@ -70,6 +84,12 @@ class Fields:
             "company": self._companies.get(UUID(company), {}) if company else {},
             "organization": self._organization,
         }
+
+
+def _blank(service: Any) -> dict[str, Any]:
+    fields = service.records.listing.out.model_fields
+    kinds = {name: get_origin(field.annotation) for name, field in fields.items()}
+    return {name: kind() if kind in {list, dict} else None for name, kind in kinds.items()}
 
 
 def filled(
@@ -84,7 +104,11 @@ def filled(
     if place is None:
         raise NotFilled("no_content", "No content is for this variant.", "/contents")
     content = contents[place]
-    given = {**values, UNSUBSCRIBE: unsubscribe}
+    texts = _said(content, place, {**values, UNSUBSCRIBE: unsubscribe})
+    return Filled(texts, content["variant"], content["language"])
+
+
+def _said(content: Mapping[str, Any], place: int, given: Mapping[str, Any]) -> Texts:
     made: dict[str, str | None] = {}
     for name, is_html in PARTS.items():
         try:
@@ -96,8 +120,28 @@ def filled(
     if not subject or not (made["text"] or "").strip():
         at = f"/contents/{place}/{'text' if subject else 'subject'}"
         raise NotFilled("empty", "Nothing is left of it.", at)
-    texts = Texts(subject[:900], made["text"] or "", made["html"])
-    return Filled(texts, content["variant"], content["language"])
+    return Texts(subject[:900], made["text"] or "", made["html"])
+
+
+async def tried(
+    tx: Tx, contents: Sequence[Mapping[str, Any]], people: Sequence[UUID]
+) -> list[NotFilled]:
+    """What is wrong with contents, each filled in for some contacts and for one without values.
+
+    Of whom nothing is known may be nothing left to say; for the others each of them says something.
+    """
+    fields = Fields(tx)
+    await fields.read(people)
+    those = [(True, fields.blank()), *((False, fields.values(id)) for id in fields.known)]
+    found: dict[str | None, NotFilled] = {}
+    for place, content in enumerate(contents):
+        for is_blank, values in those:
+            try:
+                _said(content, place, {**values, UNSUBSCRIBE: EXAMPLE_LINK})
+            except NotFilled as error:
+                if not (is_blank and error.code == "empty"):
+                    found.setdefault(error.at, error)
+    return list(found.values())
 
 
 @lru_cache(maxsize=256)

@@ -4,6 +4,7 @@ from uuid import UUID
 
 from crm_api.domains.conversations.heard import Report
 from crm_api.domains.conversations.matching import mark_bounced
+from crm_api.domains.mailings.bouncing import heed_soft
 from crm_api.domains.mailings.guarding import guard
 from crm_api.domains.mailings.progress import happen
 from crm_api.kit.db.tx import Tx
@@ -45,10 +46,14 @@ async def heed_report(tx: Tx, report: Report) -> bool:
 async def _bounced(tx: Tx, row: dict[str, object], report: Report) -> None:
     kind = "hard" if report.is_lasting else "soft"
     id, address = UUID(str(row["id"])), str(row["address"])
+    whom = UUID(str(row["contact_id"]))
     is_news = await happen(tx, [id], "bounced", detail=report.detail, bounce=kind)
-    if not is_news or not report.is_lasting:
+    if not is_news:
         return
-    await mark_bounced(tx, UUID(str(row["contact_id"])), address)
+    if not report.is_lasting:
+        await heed_soft(tx, [(whom, address)])
+        return
+    await mark_bounced(tx, whom, address)
     await suppress(tx, address, "hard_bounce")
     await guard(tx, UUID(str(row["mailing_id"])))
 

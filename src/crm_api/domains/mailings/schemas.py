@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints
 
 from crm_api.domains.mailings.models import (
     BounceKind,
@@ -16,6 +16,7 @@ from crm_api.kit.schema import (
     Cleaned,
     Code,
     Create,
+    Domain,
     Language,
     Line,
     Name,
@@ -273,6 +274,19 @@ class MailingResults(MailingCounts):
     programs: int = Field(description="Opens and clicks of programs, which count for nobody.")
 
 
+class DomainLimit(Schema):
+    """How much leaves to the addresses of a domain."""
+
+    domain: Domain = Field(examples=["example.com"])
+    per_minute: int = Field(ge=1, le=100_000, description="Mails to it.")
+
+
+def _each_once(limits: list[DomainLimit]) -> list[DomainLimit]:
+    if len({one.domain for one in limits}) < len(limits):
+        raise ValueError("Each domain has one limit.")
+    return limits
+
+
 class MailingSettings(Schema):
     """How an organization mails many."""
 
@@ -284,6 +298,13 @@ class MailingSettings(Schema):
     per_minute_of_domain: int | None = Field(
         600, ge=1, le=100_000, description="Mails to one domain of addresses; null for any number."
     )
+    domain_limits: Annotated[
+        list[DomainLimit], Field(max_length=200), AfterValidator(_each_once)
+    ] = Field(
+        [],
+        description="For domains that take less, or more, than others; all else goes by "
+        "`per_minute_of_domain`.",
+    )
     most_bounces_percent: float = Field(
         5.0, gt=0, le=100, description="Hard bounces, from which on a mailing is paused."
     )
@@ -291,6 +312,18 @@ class MailingSettings(Schema):
     least_sent: int = Field(
         100, ge=1, le=1_000_000, description="From how many sent on these are looked at."
     )
+    most_soft_bounces: int | None = Field(
+        5,
+        ge=1,
+        le=100,
+        description="So many mails in a row that come back from an address for what passes by "
+        "itself (full, away) suppress it, with the reason `soft_bounces`; null for any number.",
+    )
+
+    def limit_of(self, domain: str) -> int | None:
+        """How many mails a minute may leave to a domain; None for any number."""
+        own = (one.per_minute for one in self.domain_limits if one.domain == domain)
+        return next(own, self.per_minute_of_domain)
 
 
 class MailingHappened(Shape):

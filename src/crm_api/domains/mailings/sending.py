@@ -9,6 +9,7 @@ from uuid import UUID
 import structlog
 
 from crm_api.domains.conversations.matching import mark_bounced
+from crm_api.domains.mailings.bouncing import heed_soft
 from crm_api.domains.mailings.claiming import (
     HANDING_S,
     Held,
@@ -257,10 +258,13 @@ async def _heed(tx: Tx, stayed: list[Any]) -> None:
     """What did not leave counts no more as sent; addresses that there are not are reached no more."""
     if stayed:
         await take_back(tx, [row["id"] for row in stayed])
-    for row in stayed:
-        if row["status"] == "bounced" and row["bounce"] == "hard":
+    bounced = [row for row in stayed if row["status"] == "bounced"]
+    for row in bounced:
+        if row["bounce"] == "hard":
             await mark_bounced(tx, row["contact_id"], row["address"])
             await suppress(tx, row["address"], "hard_bounce")
+    soft = [(row["contact_id"], row["address"]) for row in bounced if row["bounce"] == "soft"]
+    await heed_soft(tx, soft)
 
 
 def _failed(one: Ready, error: Exception) -> Result:

@@ -24,7 +24,7 @@ Subject = Literal["contact", "company"]
 Effect = Literal["block", "warn", "require_approval"]
 SuppressedKind = Literal["email", "phone", "domain"]
 SuppressionReason = Literal[
-    "unsubscribed", "complaint", "hard_bounce", "do_not_call", "legal", "manual"
+    "unsubscribed", "complaint", "hard_bounce", "soft_bounces", "do_not_call", "legal", "manual"
 ]
 
 

@@ -1,6 +1,7 @@
 """How consents and suppressions are stored and found."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -69,6 +70,10 @@ _SUPPRESSED = """
     SELECT value_hash, purpose, channel, expires_at FROM suppressions
     WHERE organization_id = $1 AND value_hash = ANY($2) AND deleted_at IS NULL
 """
+_LIFTED = """
+    SELECT FROM suppressions
+    WHERE organization_id = $1 AND value_hash = $2 AND reason = $3 AND deleted_at >= $4
+"""
 _HIDE = """
     UPDATE suppressions SET value = NULL, note = NULL
     WHERE organization_id = $1 AND value_hash = ANY($2) RETURNING id
@@ -125,6 +130,10 @@ class Suppressions(Repository[Suppression]):
     async def of(self, hashes: Sequence[str]) -> list[Any]:
         """Those of some addresses and domains."""
         return await self.tx.fetch(_SUPPRESSED, self.tx.organization_id, list(hashes))
+
+    async def was_lifted(self, hashed: str, reason: str, since: datetime) -> bool:
+        """Whether one for some reason was taken back since then."""
+        return bool(await self.tx.fetch(_LIFTED, self.tx.organization_id, hashed, reason, since))
 
     async def hide(self, hashes: Sequence[str]) -> list[UUID]:
         """Forget what is readable of some; they go on to count."""

@@ -1,6 +1,7 @@
 """People who are to be reached no more: they unsubscribed or complained, or the address is not."""
 
 import contextlib
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -50,10 +51,11 @@ async def suppress(
     purpose: str | None = None,
     *,
     hashed: str | None = None,
+    since: datetime | None = None,
 ) -> None:
     """Have an address be reached no more by e-mail; what is suppressed already stays so.
 
-    Given by its hash alone it stays unreadable.
+    Given by its hash alone it stays unreadable. What somebody took back `since` then stays so, too.
     """
     try:
         value = None if address is None else email_key(address)
@@ -65,6 +67,8 @@ async def suppress(
         return
     rows = await Suppressions(tx).of([hashed])
     if any(_covers(row, purpose) for row in rows):
+        return
+    if since is not None and await Suppressions(tx).was_lifted(hashed, reason, since):
         return
     # Another one may write the same meanwhile.
     with contextlib.suppress(Duplicate):
