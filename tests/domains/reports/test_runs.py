@@ -47,6 +47,7 @@ async def test_a_report_runs_as_a_job_and_is_kept(client, companies, owner, work
     assert begun["run"]["definition"]["filter"] == {"employees": {"gte": 6}}
     job = await client.ended(begun["job_id"])
     assert job["result"] == {"run_id": begun["run"]["id"], "rows": 1}
+    assert (job["progress"]["done"], job["progress"]["total"]) == (3, 3)
     found = await client.read(f"report-runs/{begun['run']['id']}")
     assert (found["status"], found["error"], found["row_count"]) == ("succeeded", None, 1)
     assert [one["values"] for one in found["totals"]] == [{"count": 2, "sum": 40}]
@@ -124,6 +125,61 @@ async def test_parameters_are_of_their_types(client, companies):
     ):
         answer = await client.post(f"/v1/reports/{report['id']}/run", json={"parameters": given})
         assert pointers(problem(answer, 422)) == [at]
+
+
+async def test_a_parameter_may_be_a_list(client, companies, owner, worker):
+    definition = {"source": "company", "filter": {"name": {"in": {"$param": "names"}}}}
+    names = {"name": "names", "type": "text", "is_list": True}
+    report = await saved(client, definition=definition, parameters=[names])
+    path = f"/v1/reports/{report['id']}/run"
+    for given, at in (
+        ("A", "/parameters/names"),
+        ([], "/parameters/names"),
+        (["A"] * 1_001, "/parameters/names"),
+        (["A", 1], "/parameters/names/1"),
+    ):
+        answer = await client.post(path, json={"parameters": {"names": given}})
+        assert pointers(problem(answer, 422)) == [at]
+    begun = await run(client, report["id"], names=["A", "C", "D"])
+    await client.ended(begun["job_id"])
+    rows = (await client.read(f"report-runs/{begun['run']['id']}/rows"))["data"]
+    assert [row["values"] for row in rows] == [{"count": 2}]
+    query = "mutation ($id: UUID!, $given: JSON) { runReport(id: $id, parameters: $given) { run { definition } } }"
+    told = await client.data(query, id=report["id"], given={"names": ["B"]})
+    assert told["runReport"]["run"]["definition"]["filter"] == {"name": {"in": ["B"]}}
+    # What is a list fits where one is asked for, and nowhere else.
+    body = {"name": "No", "parameters": [names]}
+    alone = {**definition, "filter": {"name": {"eq": {"$param": "names"}}}}
+    answer = await client.post("/v1/reports", json={**body, "definition": alone})
+    assert pointers(problem(answer, 422)) == ["/definition/filter/name/eq"]
+    wrong = {**body, "definition": {"source": "company"}}
+    wrong["parameters"] = [{**names, "default": ["A", 1]}]
+    answer = await client.post("/v1/reports", json=wrong)
+    assert pointers(problem(answer, 422)) == ["/parameters/0/default/1"]
+
+
+async def test_groupings_are_said_in_short(client, companies):
+    short = {"source": "company", "group_by": ["industry", "created_at:month"], "filter": {}}
+    full = {"source": "company", "groupings": [by("industry"), by("created_at", "month")]}
+    answers = [await client.post("/v1/reports/run", json=one) for one in (short, full)]
+    told = [answer.json()["rows"] for answer in answers]
+    assert told[0] == told[1]
+    assert {row["values"]["industry"]: row["values"]["count"] for row in told[0]} == {
+        "bank": 2,
+        None: 1,
+    }
+    stored = (await saved(client, definition=short, parameters=[]))["definition"]
+    assert stored["groupings"] == [
+        {"field": "industry"},
+        {"field": "created_at", "bucket": "month"},
+    ]
+    assert "group_by" not in stored
+    for group_by, at in ((["created_at:hour"], "/group_by/0"), (["no"], "/groupings/0/field")):
+        body = {"source": "company", "group_by": group_by}
+        answer = await client.post("/v1/reports/validate", json=body)
+        assert pointers(problem(answer, 422)) == [at]
+    both = await client.post("/v1/reports/run", json={**short, **full})
+    assert pointers(problem(both, 422)) == ["/group_by"]
 
 
 WRONG = [

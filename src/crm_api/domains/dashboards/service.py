@@ -16,7 +16,7 @@ from crm_api.domains.dashboards.schemas import (
 from crm_api.domains.reports.asking import Key, NamedReport, key_of, named_reports, unknown
 from crm_api.domains.reports.declared import Declared
 from crm_api.domains.reports.operands import pointed, unfit
-from crm_api.domains.reports.parameters import MARK, SAMPLES, put, read, typed
+from crm_api.domains.reports.parameters import MARK, need_default, put, read, sample
 from crm_api.domains.reports.schemas import ReportParameter
 from crm_api.kit.crud.named import NamedService
 from crm_api.kit.crud.personal import Impersonal
@@ -114,7 +114,7 @@ def _said(
     """The parameters of a tile that have a value by now, and examples of the others."""
     values = {one.name: one.default for one in declared if one.default is not None}
     given = kept(tile.parameters, values)
-    samples = {one.name: SAMPLES[one.type] for one in declared} | values
+    samples = {one.name: sample(one) for one in declared}
     return given, {n: put(v, samples) for n, v in tile.parameters.items() if n not in given}
 
 
@@ -124,8 +124,7 @@ def _need_parameters(declared: Sequence[ReportParameter]) -> None:
         if one.name in names:
             raise unfit(f"/parameters/{place}/name", "repeated_name", f"{one.name} stands twice.")
         names.add(one.name)
-        if one.default is not None:
-            typed(one.type, one.default, f"/parameters/{place}/default")
+        need_default(one, f"/parameters/{place}/default")
 
 
 def _need_shape(tile: DashboardTile, known: set[str]) -> None:

@@ -220,7 +220,9 @@ def valued(declared: Sequence[Mapping[str, Any]], given: Mapping[str, Any]) -> d
         if value is None:
             values.pop(name, None)
         else:
-            values[name] = typed(known[name]["type"], value, f"/parameters/{name}")
+            one = known[name]
+            is_list = one.get("is_list", False)
+            values[name] = typed(one["type"], value, f"/parameters/{name}", is_list=is_list)
     return values
 
 

@@ -26,6 +26,8 @@ def need_shape(query: ReportQuery) -> None:
         raise unfit("/columns", "needs_table", "Columns are of tables.")
     if (kind == "funnel") != bool(query.steps):
         raise unfit("/steps", "needs_funnel", "A funnel has steps, and nothing else has.")
+    if query.group_by:
+        raise unfit("/group_by", "one_of", "Say groupings, or group_by.")
     _need_sides(query)
     bare: dict[str, tuple[str, ...]] = {"table": ("groupings", "measures", "having", "totals")}
     bare["funnel"] = ("groupings", "measures", "having", "totals", "sort")

@@ -15,7 +15,7 @@ from crm_api.domains.reports.library import Library, in_address
 from crm_api.domains.reports.questions import Question
 from crm_api.domains.reports.results import Row
 from crm_api.domains.reports.running import AT_ONCE, Bounds, Reports
-from crm_api.domains.reports.schemas import Bucket, ReportGrouping, ReportQuery
+from crm_api.domains.reports.schemas import Bucket, ReportGrouping, ReportQuery, grouping_of
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import CrmError, Invalid, NotFound
 from crm_api.kit.query.filters import parse
@@ -181,10 +181,8 @@ def _measures(metric: Metric) -> list[Row]:
 def _groupings(by: str | None) -> list[ReportGrouping]:
     found: list[ReportGrouping] = []
     for part in names_of(by):
-        field, _, bucket = part.partition(":")
         try:
-            asked: Row = {"field": field, "bucket": bucket or None}
-            found.append(ReportGrouping.model_validate(asked))
+            found.append(grouping_of(part))
         except ValidationError:
             message = f"Say fields, those of days with a bucket: {', '.join(get_args(Bucket))}."
             raise Invalid.parameter("by", "invalid_grouping", message) from None

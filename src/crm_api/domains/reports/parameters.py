@@ -18,6 +18,8 @@ from crm_api.kit.reporting import Parameter
 from crm_api.kit.schema import EARLIEST, LATEST
 
 MARK = "$param"
+MOST_LISTED = 1_000
+"""So many values a list has at most."""
 _RELATIVE = re.compile(r"@[a-z_]+([+-]\d{1,6}[dhm])?")
 SAMPLES: Mapping[str, Any] = {
     "text": "",
@@ -47,7 +49,8 @@ def filled(
         value = given.get(name, one.get("default"))
         if value is None:
             raise unfit(f"/parameters/{name}", "required", f"Say the parameter {name}.")
-        values[name] = typed(one["type"], value, f"/parameters/{name}")
+        is_list = one.get("is_list", False)
+        values[name] = typed(one["type"], value, f"/parameters/{name}", is_list=is_list)
     return query_of(put(definition, values))
 
 
@@ -114,10 +117,22 @@ def sampled(definition: Mapping[str, Any], declared: Sequence[ReportParameter]) 
         if one.name in values:
             at = f"/parameters/{place}/name"
             raise unfit(at, "repeated_name", f"{one.name} stands twice.")
-        if one.default is not None:
-            typed(one.type, one.default, f"/parameters/{place}/default")
-        values[one.name] = SAMPLES[one.type] if one.default is None else one.default
+        need_default(one, f"/parameters/{place}/default")
+        values[one.name] = sample(one)
     return query_of(put(definition, values))
+
+
+def need_default(one: ReportParameter, at: str) -> None:
+    """Raise `Invalid` where what a parameter is without a value is of another type."""
+    if one.default is not None:
+        typed(one.type, one.default, at, is_list=one.is_list)
+
+
+def sample(one: ReportParameter) -> Any:
+    """A value that a parameter may have: what it is without one, if anything."""
+    if one.default is not None:
+        return one.default
+    return [SAMPLES[one.type]] if one.is_list else SAMPLES[one.type]
 
 
 def put(value: Any, values: Mapping[str, Any], at: str = "/definition") -> Any:
@@ -135,12 +150,20 @@ def put(value: Any, values: Mapping[str, Any], at: str = "/definition") -> Any:
     return {key: put(inner, values, f"{at}/{key}") for key, inner in found.items()}
 
 
-def typed(kind: str, value: Any, at: str) -> Any:
-    """A value of a parameter; raises `Invalid` where it is of another type."""
-    fits = _fits(kind, value)
-    if not fits:
-        raise unfit(at, "wrong_type", f"Not of the type {kind}.")
-    return value
+def typed(kind: str, value: Any, at: str, *, is_list: bool = False) -> Any:
+    """A value of a parameter, or a list of such; raises `Invalid` where it is of another type."""
+    if not is_list:
+        if not _fits(kind, value):
+            raise unfit(at, "wrong_type", f"Not of the type {kind}.")
+        return value
+    if not isinstance(value, list):
+        raise unfit(at, "wrong_type", f"Not a list of the type {kind}.")
+    those = cast("list[Any]", value)
+    if not 1 <= len(those) <= MOST_LISTED:
+        raise unfit(at, "out_of_range", f"Between one and {MOST_LISTED:,} values.")
+    for place, one in enumerate(those):
+        typed(kind, one, f"{at}/{place}")
+    return those
 
 
 def _fits(kind: str, value: Any) -> bool:

@@ -1,9 +1,9 @@
 """What is asked of a report, and what it answers."""
 
 from decimal import Decimal
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, model_validator
 
 from crm_api.kit.schema import Day, Name, Schema
 
@@ -64,6 +64,12 @@ class ReportGrouping(Schema):
         """The name of its column."""
         later = "" if self.since is None else "_later"
         return self.name or f"{self.field}{later}"
+
+
+def grouping_of(short: str) -> ReportGrouping:
+    """A grouping that is written as `field` or `field:bucket`; raises `ValidationError`."""
+    field, _, bucket = short.partition(":")
+    return ReportGrouping.model_validate({"field": field, "bucket": bucket or None})
 
 
 class ReportMeasure(Schema):
@@ -129,6 +135,15 @@ class ReportSide(Schema):
     filter: Filtering = Field(description=_FILTER)
 
 
+_Grouped = Annotated[
+    str,
+    StringConstraints(
+        pattern=r"^[a-z][a-z0-9_]{0,62}(\.[a-z][a-z0-9_]{0,62}){0,3}"
+        rf"(:({'|'.join(get_args(Bucket))}))?$"
+    ),
+]
+
+
 class ReportQuery(Schema):
     """A report: of what, grouped by what, with which numbers."""
 
@@ -138,6 +153,12 @@ class ReportQuery(Schema):
     kind: Kind = "summary"
     filter: Filtering = Field(default_factory=dict, description=_FILTER)
     groupings: list[ReportGrouping] = Field(default_factory=list, max_length=3)
+    group_by: Annotated[list[_Grouped], Field(max_length=3)] = Field(
+        default_factory=list,
+        description="The same in short, in place of `groupings`: fields, those of days with a "
+        "bucket.",
+        examples=[["owner_id", "created_at:month"]],
+    )
     measures: list[ReportMeasure] = Field(
         default_factory=list,
         max_length=20,
@@ -179,12 +200,22 @@ class ReportQuery(Schema):
         "a table has 1,000.",
     )
 
+    @model_validator(mode="after")
+    def _in_full(self) -> Self:
+        if self.group_by and not self.groupings:
+            self.groupings = [grouping_of(one) for one in self.group_by]
+            self.group_by = []
+        return self
+
 
 class ReportParameter(Schema):
     """What is asked for when a report is run: `{"$param": name}` in its filters."""
 
     name: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
     type: Literal["text", "integer", "decimal", "boolean", "day", "instant", "uuid"]
+    is_list: bool = Field(
+        False, description="Whether it is a list of these, such as for `in`: 1,000 at most."
+    )
     default: Any = None
     description: Name | None = None
 
