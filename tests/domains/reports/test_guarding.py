@@ -2,8 +2,13 @@
 
 import pytest
 
+from crm_api.domains.reports.library import Library
+from crm_api.domains.reports.questions import Computing
 from crm_api.domains.reports.running import Bounds, Reports
 from crm_api.domains.reports.schemas import ReportQuery
+from crm_api.kit.db.beside import beside
+from crm_api.kit.db.guarding import Guard, reads_of
+from crm_api.kit.db.tx import at_one_moment
 from crm_api.kit.errors import Invalid
 from support.clients import pointers, problem, tx_of
 from support.reporting import by
@@ -53,3 +58,36 @@ async def test_runs_are_filtered_and_sorted(client, worker):
         answer = await client.get("/v1/report-runs", params=asked)
         (at,) = pointers(problem(answer, 422))
         assert at.startswith("/filter/")
+
+
+async def test_computed_reports_are_looked_at_by_what_they_read(client, database, org):
+    await client.made("companies", {"name": "Example"})
+    for name in ("campaign_results", "resource_utilisation", "attribution"):
+        asked = await Library(tx_of(database, org)).asked(name, {})
+        assert isinstance(asked.question, Computing)
+        await Library(tx_of(database, org)).run(asked.question)
+        with pytest.raises(Invalid) as error:
+            await Library(tx_of(database, org), Bounds(4, 0)).run(asked.question)
+        assert error.value.own_code == "too_expensive"
+
+
+async def test_only_what_is_read_of_tables_counts(database, org):
+    """Not what joins of parts are expected to come to, which is far too much or too little."""
+    series = "SELECT count(*) FROM generate_series(1, 100000) a, generate_series(1, 100000) b"
+    some = "SELECT count(*) FROM companies WHERE organization_id = $1"
+    twice = f"SELECT ({some}) + ({some})"
+    async with at_one_moment(tx_of(database, org)) as tx:
+        driver = (await (await tx.session()).connection()).get_raw_connection
+        reads = [
+            await reads_of((await driver()).driver_connection, sql, args)
+            for sql, args in ((series, []), (some, [org.id]), (twice, [org.id]))
+        ]
+        assert reads[0] == 0 < reads[1]
+        assert reads[2] == pytest.approx(2 * reads[1])
+        tx.guard = Guard(0, ZeroDivisionError)
+        assert len(await tx.fetch("SELECT 1")) == 1
+        async with beside(tx) as other:
+            with pytest.raises(ZeroDivisionError):
+                await other.fetch(some, org.id)
+        with pytest.raises(ZeroDivisionError):
+            await tx.fetch(some, org.id)

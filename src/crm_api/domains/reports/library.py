@@ -16,8 +16,9 @@ from crm_api.domains.reports.operands import operand_of, pointed, unfit
 from crm_api.domains.reports.parameters import put, query_of, read
 from crm_api.domains.reports.questions import Asked, Computing, Question, hash_of, said
 from crm_api.domains.reports.results import Row, cell_of, groups_of, shown
-from crm_api.domains.reports.running import FOR_THE_LIBRARY, Bounds, Reports
+from crm_api.domains.reports.running import FOR_THE_LIBRARY, Bounds, Reports, too_expensive
 from crm_api.domains.reports.schemas import ReportCellInput, ReportQuery
+from crm_api.kit.db.guarding import Guard
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import CrmError, NotFound
 from crm_api.kit.query.filters import parse
@@ -186,8 +187,12 @@ class Library(Reports):
 
     async def _lines(self, tx: Tx, asked: Computing) -> Computed:
         await judge(tx, asked.report, asked.values)
-        with _in_body(), self.in_time():
-            return await asked.report.compute(tx, asked.values)
+        tx.guard = Guard(self.bounds.cost, too_expensive)
+        try:
+            with _in_body(), self.in_time():
+                return await asked.report.compute(tx, asked.values)
+        finally:
+            tx.guard = None
 
 
 async def judge(tx: Tx, report: StandardReport, values: Mapping[str, Any]) -> None:

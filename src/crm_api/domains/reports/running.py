@@ -69,6 +69,11 @@ WHILE_ASKED = Bounds(2, 2_000_000)
 TOO_MUCH = frozenset({"too_slow", "too_expensive"})
 
 
+def too_expensive() -> Invalid:
+    """What is said of a report of which the planner expects more than it may take."""
+    return Invalid("The report would take too much: narrow its filter.", code="too_expensive")
+
+
 class Reports:
     """Reports of whatever whoever asks may read."""
 
@@ -278,8 +283,7 @@ class Reports:
     def _need_cheap(self, cost: int | None) -> None:
         """Raise `Invalid` where the planner expects more than a report may take."""
         if cost is not None and cost > self.bounds.cost:
-            message = "The report would take too much: narrow its filter."
-            raise Invalid(message, code="too_expensive")
+            raise too_expensive()
 
     async def _table(self, tx: Tx, plan: Plan) -> Row:
         """The first records, as an export has them."""

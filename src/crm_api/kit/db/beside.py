@@ -36,7 +36,7 @@ async def beside(tx: Tx) -> AsyncGenerator[Tx]:
         return
     (shared,) = await tx.fetch(_SHARED)
     other = Tx(tx.database, tx.actor, read_only=True)
-    other.now, other.source = tx.now, tx.source
+    other.now, other.source, other.guard = tx.now, tx.source, tx.guard
     other.still = (tx.still[0], f"SET TRANSACTION SNAPSHOT '{shared['moment']}'")
     async with unit_of_work(other):
         # What was free then may be taken by now; between this and the next line nobody comes.

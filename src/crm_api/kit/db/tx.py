@@ -1,15 +1,7 @@
 """The unit of work: what one use case reads and writes, and the only commit there is."""
 
 import asyncio
-from collections.abc import (
-    AsyncIterator,
-    Awaitable,
-    Callable,
-    Collection,
-    Iterator,
-    Mapping,
-    Sequence,
-)
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from datetime import datetime
 from typing import Any, TypeVar
@@ -26,6 +18,7 @@ from crm_api.kit.db.catalogues import Learned
 from crm_api.kit.db.database import Database
 from crm_api.kit.db.events import event_row
 from crm_api.kit.db.failures import translate
+from crm_api.kit.db.guarding import Guard, reads_of
 from crm_api.kit.db.holders import name_holder
 from crm_api.kit.db.kept import Kept
 from crm_api.kit.db.queued import job_row
@@ -81,6 +74,7 @@ class Tx:
         self._kept, self._lock = Kept(), asyncio.Lock()
         self.bounded = self._broken = False
         self.readings, self.still = Readings(), tuple[str, ...]()
+        self.guard: Guard | None = None  # looks at each reading statement before it begins
 
     @property
     def actor(self) -> Actor:
@@ -167,7 +161,7 @@ class Tx:
         """Whether nothing was written since, so that there is nothing to undo."""
         return self._kept.writes == mark and not self._broken
 
-    def forget(self, ids: Collection[UUID]) -> None:
+    def forget(self, ids: set[UUID]) -> None:
         """Have some loaded records be read again: a statement has changed them behind the ORM."""
         if self._session is not None:
             for record in list(self._session.identity_map.values()):
@@ -231,6 +225,8 @@ class Tx:
             self.statements += 1
             if self._connection is None and not (self.still and self.bounded):
                 return await self.source.fetch(self.organization_id, sql, args)
+            if self.guard is not None:
+                self.guard.need_little(await self._driven(reads_of, sql, args))
             return await self._driven(lambda driver: driver.fetch(sql, *args))
 
     async def write(self, sql: str, *args: Any) -> list[Any]:
