@@ -69,6 +69,29 @@ async def test_whoever_reaches_the_goal_leaves_as_a_success(client, worker):
     assert (await client.read(f"journeys/{journey['id']}/results"))["conversion"] == "1.0000"
 
 
+async def test_what_becomes_of_related_records_is_an_arrival_and_a_reason_to_leave(client, worker):
+    goal = {"deals": {"some": {"status": "won"}}}
+    exits = {"filter": {"company": {"lifecycle": "former"}}}
+    journey = await running(client, DAY, END, goal=goal, exits=exits)
+    firm = await client.made("companies", {"name": "Example"})
+    buyer, leaver, other = await person(client), await person(client), await person(client)
+    runs = [await entered(client, journey, one) for one in (buyer, leaver, other)]
+    # What they are in is judged by what was published when they entered.
+    await client.changed(f"journeys/{journey['id']}", {"goal": {}, "exits": {}})
+    await did(client, "journeys", journey, "publish")
+    for run in runs:
+        await comes_to(client, run, waiting_for="time")
+    await client.changed(f"contacts/{leaver['id']}", {"company_id": firm["id"]})
+    deal = await client.made("deals", {"name": "Sale", "contact_id": buyer["id"]})
+    await client.changed(f"companies/{firm['id']}", {"lifecycle": "former"})
+    assert (await comes_to(client, runs[1], status="exited"))["leave_reason"] == "exit_rule"
+    assert (await client.read(f"journey-runs/{runs[0]['id']}"))["status"] == "active"
+    answer = await client.post(f"/v1/deals/{deal['id']}/win")
+    assert answer.status_code == 200, answer.text
+    await comes_to(client, runs[0], status="succeeded")
+    assert (await client.read(f"journey-runs/{runs[2]['id']}"))["waiting_for"] == "time"
+
+
 async def test_whoever_unsubscribes_leaves_at_once(client, worker):
     journey = await running(client, DAY, END, exits={"unsubscribed_from": "newsletter"})
     contact = await person(client)

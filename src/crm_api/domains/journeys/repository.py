@@ -125,6 +125,14 @@ _LIVE = """
         AND v.definition -> 'entry' ->> 'type' <> 'manual'
     ORDER BY j.id
 """
+# Also those of earlier versions, which some may still follow.
+_FOLLOWED = """
+    SELECT DISTINCT v.definition -> 'entry' AS entry, v.definition -> 'goal' AS goal,
+        v.definition -> 'exits' AS exits
+    FROM journeys j
+    JOIN journey_versions v ON v.organization_id = $1 AND v.journey_id = j.id
+    WHERE j.organization_id = $1 AND j.status IN ('active', 'paused') AND j.deleted_at IS NULL
+"""
 _PUT_OFF = """
     UPDATE journey_runs SET next_at = now() + interval '15 minutes'
     WHERE organization_id = $1 AND id = $2 AND status = 'active'
@@ -180,6 +188,11 @@ class Journeys(Repository[Journey]):
             {**row, "definition": decode(row["definition"]), "actor": decode(row["actor"])}
             for row in rows
         ]
+
+    async def followed(self) -> list[dict[str, Any]]:
+        """By what people leave, or arrive: entry, goal and exits, each as it is said once."""
+        rows = await self.tx.fetch(_FOLLOWED, self.tx.organization_id)
+        return [{part: decode(value) for part, value in row.items()} for row in rows]
 
     async def wake(self, id: UUID) -> None:
         """Have those go on who waited for the journey."""

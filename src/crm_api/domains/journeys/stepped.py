@@ -1,18 +1,22 @@
 """Going on with runs: by the clock, and by what happens."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from crm_api.domains.journeys.definitions import Definition
+from crm_api.domains.contacts.repository import CONTACTS
+from crm_api.domains.journeys.definitions import ENTITY, Definition
 from crm_api.domains.journeys.entering import among, contact_of, fits, let_in
 from crm_api.domains.journeys.keeping import Steps
 from crm_api.domains.journeys.models import JourneyState
 from crm_api.domains.journeys.repository import AREA, JourneyRuns, Journeys
 from crm_api.domains.journeys.service import JourneyService, RunService
 from crm_api.domains.journeys.stepping import Walker
+from crm_api.domains.segments.ways import Ways
 from crm_api.kit.actor import Actor
+from crm_api.kit.automation import condition_of
 from crm_api.kit.crud.feed import Feed
 from crm_api.kit.crud.places import FeedPlace
 from crm_api.kit.db.json import decode, encode
@@ -72,12 +76,15 @@ class Listening(Rounds):
             return False
         live = await Journeys(tx).live()
         named = {t for one in live for t in one["definition"]["entry"].get("topics") or ()}
-        topics = sorted({*_ALWAYS, *named})
+        ways = await _ways(tx)
+        topics = sorted({*_ALWAYS, *named, *(topic for way in ways for topic in way.topics)})
         stretch = await Feed(tx, {}).stretch(start, STRETCH, types=topics)
         told = [(row, _data(row)) for row in stretch.rows]
         for one in live:
             await self._enter(tx, one, told)
         concerned = {contact_of(row, data) for row, data in told} - {None}
+        for way in ways:
+            concerned |= await way.touched(tx, stretch.rows)
         if concerned:
             await tx.flush()
             await JourneyRuns(tx).nudge(sorted(id for id in concerned if id is not None))
@@ -104,6 +111,21 @@ class Listening(Rounds):
         journey = await Journeys(tx).find(one["id"], lock=True) if ids else None
         if journey is not None and journey.status == "active":
             await let_in(tx, journey, ids, definition.entry["type"])
+
+
+async def _ways(tx: Tx) -> list[Ways]:
+    """What hangs on more than somebody themselves: whether they have arrived, or leave."""
+    found: list[Ways] = []
+    for source in await Journeys(tx).followed():
+        definition = Definition(source)
+        filters = [definition.goal, *(filter for _, _, filter in definition.leaving())]
+        for filter in filters:
+            # What names something that is no longer there nobody passes.
+            with suppress(CrmError):
+                ways = Ways.of(condition_of(tx, ENTITY, filter), CONTACTS)
+                if ways.terms or ways.records.keys() != {ENTITY}:
+                    found.append(ways)
+    return found
 
 
 def _data(row: Any) -> dict[str, Any]:
