@@ -6,6 +6,7 @@ from uuid import uuid4
 from crm_api.domains.segments.jobs import reconcile
 from crm_api.kit.db.tx import unit_of_work
 from support.clients import pointers, problem, tx_of
+from support.members import custom_role, member
 from support.segments import ago, matching, members, people, track
 from support.waiting import patiently
 
@@ -269,6 +270,85 @@ async def test_wrong_filters_say_where(client):
     ):
         told = problem(await client.post("/v1/segments", json={"name": "S", "filter": filter}), 422)
         assert pointers(told) == [pointer], filter
+
+
+async def test_counted_by_custom_fields_and_by_records_that_they_refer_to(client, worker):
+    for field in (
+        {"name": "tier", "type": "text"},
+        {"name": "fee", "type": "money"},
+    ):
+        await client.made("custom-fields", {"target": "contact", **field})
+    bank = await client.made("companies", {"name": "Bank", "industry": "bank"})
+    mill = await client.made("companies", {"name": "Mill", "industry": "mill"})
+    firms, own = (bank, bank, mill, None), ("gold", "gold", None, "tin")
+    made = [
+        {
+            "last_name": name,
+            "company_id": firm and firm["id"],
+            "custom": {"tier": tier} if tier else {},
+        }
+        for name, firm, tier in zip("ABCD", firms, own, strict=True)
+    ]
+    ids = [(await client.made("contacts", one))["id"] for one in made]
+    names = ["company.industry", "custom.tier", "lifecycle"]
+    body = {"filter": {"last_name": {"in": list("ABCD")}}, "breakdown": names}
+    wanted = [
+        [("bank", 2), ("mill", 1), (None, 1)],
+        [("gold", 2), ("tin", 1), (None, 1)],
+        [("lead", 4)],
+    ]
+    told = (await client.post("/v1/segments/preview", json=body)).json()["breakdown"]
+    assert [one["field"] for one in told] == names
+    found = [[(v["value"], v["count"]) for v in one["values"]] for one in told]
+    assert found[:2] == wanted[:2]
+    document = "query($i: PreviewInput!) { segmentPreview(input: $i) { breakdown { field values { value count } } } }"
+    again = (await client.data(document, i=body))["segmentPreview"]["breakdown"]
+    assert again == told
+    # What is gone is none, as in filters.
+    await client.delete(f"/v1/companies/{mill['id']}")
+    told = (await client.post("/v1/segments/preview", json=body)).json()["breakdown"][0]
+    assert [(v["value"], v["count"]) for v in told["values"]] == [("bank", 2), (None, 2)]
+    for name in (
+        "custom.fee",
+        "custom.no",
+        "company.no",
+        "no.industry",
+        "deals.name",
+        "company.domains",
+    ):
+        answer = await client.post(
+            "/v1/segments/preview", json={**body, "breakdown": ["source", name]}
+        )
+        assert pointers(problem(answer, 422)) == ["/breakdown/1"], name
+    one = await client.made("segments", {"name": "One", "kind": "static"})
+    await client.post(f"/v1/segments/{one['id']}/members", json={"add": ids[:2]})
+    asked = {"first_id": one["id"], "fields": names[:2]}
+    told = (await client.post("/v1/segments/compare", json=asked)).json()["contrasts"]
+    counts = {(c["field"], c["value"]): (c["first"], c["second"]) for c in told}
+    assert counts["company.industry", "bank"] == (2, 0)
+    assert counts["custom.tier", "tin"] == (0, 1)
+
+
+async def test_nobody_counts_by_what_they_may_not_read(client):
+    bank = await client.made("companies", {"name": "Bank", "industry": "bank"})
+    levels = {
+        "contacts": {"read": "all"},
+        "segments": {"read": "all"},
+        "companies": {"read": "own"},
+    }
+    await client.made("contacts", {"last_name": "A", "company_id": bank["id"]})
+    some = (await member(client, await custom_role(client, levels=levels))).api
+    body = {"filter": {}, "breakdown": ["company.industry"]}
+    for api, wanted in ((client, [("bank", 1)]), (some, [(None, 1)]), (client, [("bank", 1)])):
+        (told,) = (await api.post("/v1/segments/preview", json=body)).json()["breakdown"]
+        assert [(v["value"], v["count"]) for v in told["values"]] == wanted
+    levels.pop("companies")
+    none = (await member(client, await custom_role(client, levels=levels))).api
+    problem(await none.post("/v1/segments/preview", json=body), 403)
+    levels["companies"] = {"read": "all"}
+    masked = await custom_role(client, levels=levels, masks={"company": {"hidden": ["industry"]}})
+    answer = await (await member(client, masked)).api.post("/v1/segments/preview", json=body)
+    assert pointers(problem(answer, 403, "hidden_field")) == ["/breakdown/0"]
 
 
 async def test_a_preview_counts_samples_and_compares(client, worker):

@@ -14,7 +14,7 @@ from crm_api.domains.contacts.repository import CONTACTS
 from crm_api.domains.segments.asking import asked
 from crm_api.domains.segments.figures import CompareInput
 from crm_api.domains.segments.membership import Stored, stored
-from crm_api.domains.segments.previewing import counted_by
+from crm_api.domains.segments.previewing import counted_by, labelled, said, with_joins
 from crm_api.domains.segments.repository import BEHAVIOUR_AREA
 from crm_api.domains.segments.service import SegmentService
 from crm_api.kit.db.tx import Tx
@@ -163,12 +163,13 @@ class Analysis:
         if data.second_id == data.first_id:
             raise Invalid.at("/second_id", "same_segment", "Name another one.")
         listing = (await self._segments([data.first_id, *others]))[0].listing
-        names = counted_by(listing, self.tx, data.fields, "/fields")
-        selected = select(listing.model.id, *listing.expressions(tuple(names)))
+        columns = dict(enumerate(counted_by(listing, self.tx, data.fields, "/fields")))
+        names = [one.name for one in columns.values()]
+        selected = with_joins(select(listing.model.id, *labelled(columns)), listing, columns)
         inner, values = asked(
-            self.tx, listing, selected, Filter(), behind=3, named=("by", tuple(names))
+            self.tx, listing, selected, Filter(), behind=3, named=("by", *said(columns))
         )
-        parts = [_BY_VALUE.replace("{place}", str(place)) for place in range(len(names))]
+        parts = [_BY_VALUE.replace("{place}", str(place)) for place in columns]
         sql = _COUNTS.replace("{inner}", inner) + "".join(parts)
         own = self.tx.organization_id
         rows = await self.tx.fetch(sql, own, data.first_id, data.second_id, *values)

@@ -7,7 +7,7 @@ from uuid import UUID
 from pydantic import Field
 
 from crm_api.domains.segments.models import SegmentTarget
-from crm_api.domains.segments.schemas import Property
+from crm_api.domains.segments.schemas import Counted
 from crm_api.kit.schema import AmountOut, Schema, Shape
 
 BoughtIn = Literal["deals", "orders"]
@@ -42,7 +42,7 @@ class CompareInput(Schema):
 
     first_id: UUID
     second_id: UUID | None = Field(None, description="Without it, all that are not in the first.")
-    fields: Annotated[list[Property], Field(min_length=1, max_length=10)] = Field(
+    fields: Annotated[list[Counted], Field(min_length=1, max_length=10)] = Field(
         description="By which fields they are compared.", examples=[["lifecycle", "source"]]
     )
 

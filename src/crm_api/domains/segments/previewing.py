@@ -1,21 +1,22 @@
 """Who would belong to a segment: counted, sampled and taken apart by one statement."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import Uuid, column, select, table
 
 from crm_api.domains.segments.asking import asked
 from crm_api.domains.segments.graph import need_known, segments_in, unknown_segment
 from crm_api.domains.segments.schemas import PreviewInput
 from crm_api.domains.segments.service import SegmentService
-from crm_api.kit.actor import hidden_field
 from crm_api.kit.crud.collections import service_of
 from crm_api.kit.db.tx import Tx
-from crm_api.kit.errors import Invalid
+from crm_api.kit.errors import Forbidden, Invalid
+from crm_api.kit.query.columns import Column, table_columns
 from crm_api.kit.query.filters import Filter, parse
 from crm_api.kit.query.listing import Listing
+from crm_api.kit.query.places import joined
 
 _OWN = 3
 _COUNT = (
@@ -23,7 +24,7 @@ _COUNT = (
 )
 _SAMPLE = "(SELECT 'sample', NULL, id::text, 0 FROM q ORDER BY id DESC LIMIT $3)"
 _FIELD = (
-    "(SELECT 'field', '{name}', q.c{place}::text, count(*) FROM q GROUP BY 3 "
+    "(SELECT 'field', '{place}', {of}.c{place}::text, count(*) FROM {of} GROUP BY 3 "
     "ORDER BY 4 DESC, 3 LIMIT 10)"
 )
 _OVERLAP = """
@@ -51,16 +52,18 @@ class Preview:
         service.need("read")
         listing = service.records.listing
         filter = parse(data.filter, listing, tx) if data.filter else Filter()
-        names = counted_by(listing, tx, data.breakdown, "/breakdown")
+        columns = counted_by(listing, tx, data.breakdown, "/breakdown")
         await self._need_known(data)
-        rows = await tx.fetch(*self._asked(listing, filter, names, data))
+        rows = await tx.fetch(*self._asked(listing, filter, columns, data))
         sample = [UUID(row["value"]) for row in rows if row["what"] == "sample"]
         shown = await service.many(sample) if sample else {}
         overlaps = {row["name"]: row["number"] for row in rows if row["what"] == "segment"}
         return {
             "count": next(row["number"] for row in rows if row["what"] == "count"),
             "sample": [shown[id] for id in sample if id in shown],
-            "breakdown": [_breakdown(name, rows) for name in names],
+            "breakdown": [
+                _breakdown(column.name, str(place), rows) for place, column in enumerate(columns)
+            ],
             "overlap": [
                 {"segment_id": id, "count": overlaps.get(str(id), 0)} for id in data.overlap
             ],
@@ -79,32 +82,79 @@ class Preview:
                 raise unknown_segment(f"/overlap/{place}")
 
     def _asked(
-        self, listing: Listing, filter: Filter, names: list[str], data: PreviewInput
+        self, listing: Listing, filter: Filter, columns: Sequence[Column], data: PreviewInput
     ) -> list[Any]:
-        tx, wanted = self.tx, tuple(names)
-        selected = select(listing.model.id, *listing.expressions(wanted))
+        tx, model = self.tx, listing.model
+        # What stands in the rows comes with them; all else is looked up of those that there are.
+        near = {place: one for place, one in enumerate(columns) if one.name in listing.fields}
+        far = {place: one for place, one in enumerate(columns) if place not in near}
+        selected = select(model.id, *labelled(near))
         inner, values = asked(
-            *(tx, listing, selected, filter), behind=_OWN, named=("by", wanted), all_rows=True
+            *(tx, listing, selected, filter), behind=_OWN, named=said(near), all_rows=True
         )
+        held = [f"q AS MATERIALIZED ({inner})"]
+        if far:
+            those = model.id.in_(select(table("q", column("id", Uuid())).c.id))
+            beyond, more = asked(
+                tx,
+                listing,
+                with_joins(select(*labelled(far)), listing, far).where(those),
+                Filter(),
+                behind=_OWN + len(values),
+                named=("far", *said(far)),
+            )
+            held.append(f"far AS MATERIALIZED ({beyond})")
+            values += more
         parts = [_COUNT, _SAMPLE, _OVERLAP]
-        parts += [_FIELD.format(name=name, place=place) for place, name in enumerate(names)]
-        sql = f"WITH q AS MATERIALIZED ({inner}) {' UNION ALL '.join(parts)}"
+        parts += [
+            _FIELD.format(place=n, of="q" if n in near else "far") for n in range(len(columns))
+        ]
+        sql = f"WITH {', '.join(held)} {' UNION ALL '.join(parts)}"
         return [sql, tx.organization_id, list(data.overlap), data.sample, *values]
 
 
-def counted_by(listing: Listing, tx: Tx, names: list[str], at: str) -> list[str]:
-    """Fields whose values are counted; raises `Invalid`, `Forbidden` for those that are hidden."""
+def counted_by(listing: Listing, tx: Tx, names: list[str], at: str) -> list[Column]:
+    """Columns whose values are counted; raises `Invalid`, `Forbidden` for those that are hidden.
+
+    Fields of the records, of one that they refer to (`company.industry`), and custom fields.
+    """
+    found: dict[str, Column] = {}
     for place, name in enumerate(names):
-        known = listing.fields.get(name)
-        if known is None or known.kind not in _GROUPED:
-            message = f"{listing.entity} cannot be counted by {name!r}."
-            raise Invalid.at(f"{at}/{place}", "unknown_field", message)
-        if name in tx.actor.hidden(listing.entity):
-            raise hidden_field(name, f"{at}/{place}")
-    return list(dict.fromkeys(names))
+        pointer = f"{at}/{place}"
+        no_such = Invalid.at(
+            pointer, "unknown_field", f"{listing.entity} cannot be counted by {name[:60]!r}."
+        )
+        try:
+            (known,) = table_columns(listing, [name], tx)
+        except Forbidden as error:
+            raise error.elsewhere(pointer=pointer) from None
+        except Invalid:
+            raise no_such from None
+        if known.kind not in _GROUPED or known.values:
+            raise no_such
+        found[name] = known
+    return list(found.values())
 
 
-def _breakdown(name: str, rows: list[Any]) -> Mapping[str, Any]:
-    mine = [row for row in rows if row["what"] == "field" and row["name"] == name]
+def labelled(columns: Mapping[int, Column]) -> list[Any]:
+    """What is selected for columns, each called `c` and its place."""
+    return [one.expression.label(f"c{place}") for place, one in columns.items()]
+
+
+def with_joins(selected: Any, listing: Listing, columns: Mapping[int, Column]) -> Any:
+    """What is selected, with the records that columns are of."""
+    return joined(selected, listing, [join for one in columns.values() for join in one.joins])
+
+
+def said(columns: Mapping[int, Column]) -> tuple[Any, ...]:
+    """What tells the statements of columns from those of others: also how far their reader sees."""
+    return tuple(
+        (place, one.name, one.kind, *(id(other) for other, _ in one.joins))
+        for place, one in columns.items()
+    )
+
+
+def _breakdown(name: str, place: str, rows: list[Any]) -> Mapping[str, Any]:
+    mine = [row for row in rows if row["what"] == "field" and row["name"] == place]
     values = [{"value": row["value"], "count": row["number"]} for row in mine]
     return {"field": name, "values": values}

@@ -33,6 +33,7 @@ EventName = Annotated[
     Field(examples=["page.viewed"]),
 ]
 Property = Annotated[str, StringConstraints(min_length=1, max_length=60)]
+Counted = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 Address = Annotated[str, StringConstraints(min_length=3, max_length=254)]
 SizesBy = Literal["day", "week", "month"]
 
@@ -298,8 +299,11 @@ class PreviewInput(Schema):
     target: SegmentTarget = "contact"
     filter: Annotated[dict[str, Any], Storable] = Field(description=_FILTER)
     sample: int = Field(20, ge=0, le=50, description="Of how many the records are told.")
-    breakdown: Annotated[list[Property], Field(max_length=5)] = Field(
-        default_factory=list, description="Fields whose ten most frequent values are counted."
+    breakdown: Annotated[list[Counted], Field(max_length=5)] = Field(
+        default_factory=list,
+        description="Fields whose ten most frequent values are counted, also of one record that "
+        "they refer to, and custom ones.",
+        examples=[["lifecycle", "company.industry", "custom.tier"]],
     )
     overlap: Annotated[list[UUID], Field(max_length=16)] = Field(
         default_factory=list[UUID], description="Segments with which it is compared."
