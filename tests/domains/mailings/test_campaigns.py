@@ -7,6 +7,7 @@ from support.clients import problem
 from support.journeys import END, comes_to, entered, node, running, went
 from support.letters import arrived, letters_to
 from support.mailings import CONTENT, TO, did, mailing, reader, settled, sink
+from support.members import custom_role, member
 
 
 async def segment_of(client, *people):
@@ -116,6 +117,31 @@ async def test_members_tell_what_became_of_their_mails(client, anonymous, worker
     audience = await client.read(f"campaigns/{campaign['id']}/audience")
     assert audience["reasons"] == [{"reason": "no_consent", "count": 1}]
     assert audience["refused"] == [{"reason": "suppressed", "count": 1}]
+    path = f"campaigns/{campaign['id']}/members"
+    for asked, wanted in (
+        ({"status": "sent"}, [english]),
+        ({"status": "suppressed"}, [barred]),
+        ({"did": "sent"}, [english, german]),
+        ({"did": "unsubscribed"}, [german]),
+        ({"did": "sent", "status": "unsubscribed"}, [german]),
+        ({"did": "clicked"}, []),
+        ({"did": "sent", "is_excluded": "true"}, []),
+    ):
+        found = await client.read(path, **asked)
+        assert [one["contact_id"] for one in found["data"]] == sorted(one["id"] for one in wanted)
+        assert found["next_cursor"] is None
+    page = await client.read(path, did="sent", limit=1)
+    rest = await client.read(path, did="sent", limit=1, cursor=page["next_cursor"])
+    both = [one["contact_id"] for one in (*page["data"], *rest["data"])]
+    assert both == sorted([english["id"], german["id"]])
+    problem(await client.get(f"/v1/{path}", params={"did": "danced"}), 422)
+    some = "query ($id: UUID!, $i: CampaignMembersAskedInput) { campaignMembers(id: $id, input: $i) { data { contactId } } }"
+    told = await client.data(some, id=campaign["id"], i={"did": "unsubscribed"})
+    assert told["campaignMembers"]["data"] == [{"contactId": german["id"]}]
+    levels = {name: {"read": "all"} for name in ("contacts", "campaigns")}
+    reader_only = (await member(client, await custom_role(client, levels=levels))).api
+    assert (await reader_only.get(f"/v1/{path}")).status_code == 200
+    problem(await reader_only.get(f"/v1/{path}", params={"did": "sent"}), 403)
     query = "query ($id: UUID!) { campaignMembers(id: $id) { data { contactId status reasons } } }"
     told = (await client.data(query, id=campaign["id"]))["campaignMembers"]["data"]
     assert {one["contactId"]: one["status"] for one in told} == {

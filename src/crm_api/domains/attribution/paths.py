@@ -219,6 +219,19 @@ class Ways:
         return f"WITH RECURSIVE {', '.join((self.sql, *more))} {chosen}", self.values
 
 
+def _reached(
+    tx: Tx, ground: Ground, goals: Sequence[Asked], id: UUID | None, half: Half | None
+) -> tuple[str, list[Any]]:
+    """What was reached of all goals, or of half of the people, and its values."""
+    chosen, values = list[str](), list[Any]()
+    for goal in goals:
+        one, more = Gathering(tx).reached(goal, ground, _OWN + len(values), id)
+        chosen.append(f"({one})")
+        values += more
+    reached = " UNION ALL ".join(chosen)
+    return (reached if half is None else _HALF.format(reached=reached, half=half)), values
+
+
 def ways(
     tx: Tx,
     ground: Ground,
@@ -235,14 +248,7 @@ def ways(
     on the path. A `half` has the conversions of half of the people. Raises `Forbidden`, `Invalid`.
     """
     wanted, told, is_one = goals[0], ground.settings, id is not None
-    gathering, chosen, values = Gathering(tx), list[str](), list[Any]()
-    for goal in goals:
-        one, more = gathering.reached(goal, ground, _OWN + len(values), id)
-        chosen.append(one)
-        values += more
-    reached = " UNION ALL ".join(f"({one})" for one in chosen)
-    if half is not None:
-        reached = _HALF.format(reached=reached, half=half)
+    reached, values = _reached(tx, ground, goals, id, half)
     named = _OF_DEALS + (_OF_COMPANIES if told.company_contacts else "")
     lookback = timedelta(days=told.lookback_days)
     begin, end = ground.span(wanted.days)

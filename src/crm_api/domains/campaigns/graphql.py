@@ -84,7 +84,7 @@ class CampaignActionQuery:
     ) -> CampaignMemberPage:
         """Who is in the frozen audience, also who is held out or excluded, and why."""
         asked = (
-            schemas.CampaignMembersAsked()
+            schemas.CampaignMembersAsked.model_validate({})
             if input is None
             else shape_given(schemas.CampaignMembersAsked, input)
         )

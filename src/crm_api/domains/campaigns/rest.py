@@ -21,6 +21,7 @@ from crm_api.domains.campaigns.schemas import (
     DecisionInput,
     EvaluationInput,
     FrozenAudience,
+    Happening,
     ScheduleInput,
 )
 from crm_api.domains.campaigns.service import CampaignService
@@ -163,6 +164,8 @@ async def members(
     is_holdout: Annotated[bool | None, Query()] = None,
     is_excluded: Annotated[bool | None, Query()] = None,
     excluded_reason: Annotated[Code | None, Query()] = None,
+    status: Annotated[Code | None, Query(description="How far what they were sent is.")] = None,
+    did: Annotated[Happening | None, Query(description="What has happened to it.")] = None,
     limit: params.Limit = 50,
     cursor: params.Cursor = None,
 ) -> Response:
@@ -172,6 +175,8 @@ async def members(
         is_holdout=is_holdout,
         is_excluded=is_excluded,
         excluded_reason=excluded_reason,
+        status=status,
+        did=did,
     )
     return answers.plain(await CampaignMembership(tx).of(id, asked, limit, cursor))
 

@@ -1,7 +1,7 @@
 """What campaigns look like from outside."""
 
 from datetime import date, datetime
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 from uuid import UUID
 
 from pydantic import Field, model_validator
@@ -253,7 +253,8 @@ class FrozenAudience(Shape):
     )
 
 
-HAPPENINGS = ("sent", "opened", "clicked", "bounced", "unsubscribed")
+Happening = Literal["sent", "opened", "clicked", "bounced", "unsubscribed"]
+HAPPENINGS: tuple[Happening, ...] = get_args(Happening)
 """What of the sends to a member is told with them."""
 
 
@@ -264,6 +265,12 @@ class CampaignMembersAsked(Schema):
     is_holdout: bool | None = None
     is_excluded: bool | None = None
     excluded_reason: Code | None = None
+    status: Code | None = Field(
+        None, description="How far what they were sent is; takes the right to read mailings."
+    )
+    did: Happening | None = Field(
+        None, description="What has happened to it; takes the right to read mailings."
+    )
 
 
 class CampaignMemberOut(Shape):

@@ -12,7 +12,7 @@ from crm_api.domains.mailings.jobs import complete, send_test
 from crm_api.domains.mailings.keeping import forget_person, forget_purged
 from crm_api.domains.mailings.progress import TOPICS
 from crm_api.domains.mailings.reporting import heed_report
-from crm_api.domains.mailings.results import contacted, of_members, refused
+from crm_api.domains.mailings.results import contacted, of_members, refused, sought
 from crm_api.domains.mailings.schemas import MailingHappened
 from crm_api.domains.mailings.sending import Sender
 from crm_api.domains.mailings.service import MailingService
@@ -39,6 +39,7 @@ CONTACTS.know(MAILED, Mailed())
 HEARD[MAILED] = (TOPICS, None)
 Audience.refused.append(refused)
 CampaignMembership.reached.append(of_members)
+CampaignMembership.sought.append(sought)
 CampaignMembership.contacted.append(contacted)
 _CONTACT = (Party("id", "contact"),)
 _BY_THEM = ("mailing.clicked", "mailing.unsubscribed", "mailing.complained")

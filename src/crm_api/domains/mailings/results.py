@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from crm_api.domains.campaigns.schemas import HAPPENINGS
+from crm_api.domains.campaigns.schemas import HAPPENINGS, CampaignMembersAsked
 from crm_api.domains.contacts.repository import CONTACTS
 from crm_api.domains.mailings.progress import FAR
 from crm_api.domains.mailings.repository import AREA
@@ -71,6 +71,20 @@ _OF_MEMBERS = f"""
     JOIN mailings m ON m.organization_id = s.organization_id AND m.id = s.mailing_id
     WHERE m.campaign_id = $2 AND m.deleted_at IS NULL
     GROUP BY w.person
+"""  # noqa: S608
+_SOUGHT = f"""
+    WITH RECURSIVE hit AS MATERIALIZED (
+        SELECT DISTINCT s.contact_id AS id FROM mailings m
+        JOIN mailing_sends s ON s.organization_id = $1 AND s.mailing_id = m.id
+        WHERE m.organization_id = $1 AND m.campaign_id = $2 AND m.deleted_at IS NULL
+            AND ($3::text IS NULL OR s.status = $3)
+            AND ($4::text IS NULL OR CASE $4
+                {" ".join(f"WHEN '{one}' THEN s.{one}_at" for one in HAPPENINGS)} END IS NOT NULL)),
+    whole (id) AS (
+        SELECT id FROM hit
+        UNION SELECT r.target_id FROM whole w
+        JOIN record_redirects r ON r.organization_id = $1 AND r.record_id = w.id)
+    SELECT id FROM whole WHERE $5::uuid IS NULL OR id > $5 ORDER BY id LIMIT $6
 """  # noqa: S608
 _CONTACTED = """
     SELECT DISTINCT m.campaign_id, s.contact_id FROM mailing_sends s
@@ -148,6 +162,15 @@ async def of_members(
         return {}
     rows = await tx.fetch(_OF_MEMBERS, tx.organization_id, campaign_id, list(ids))
     return {row["contact_id"]: {**row, "reasons": decode(row["reasons"])} for row in rows}
+
+
+async def sought(
+    tx: Tx, campaign_id: UUID, asked: CampaignMembersAsked, after: UUID | None, most: int
+) -> Sequence[UUID]:
+    """The next people with a mail of a campaign that is so, or to whom that has happened."""
+    tx.actor.require(f"{AREA}:read")
+    own = (tx.organization_id, campaign_id, asked.status, asked.did, after, most)
+    return [row["id"] for row in await tx.fetch(_SOUGHT, *own)]
 
 
 async def refused(tx: Tx, campaign_id: UUID) -> Mapping[str, int]:
