@@ -308,8 +308,7 @@ def seen_by(client, some, journeys):
 
 async def test_the_report_of_attribution_is_that_of_plain_python(client, some, journeys):
     for api, mine in seen_by(client, some, journeys):
-        # Chains of Markov count whoever's deals are not seen as lost.
-        for model in get_args(Model) if api is client else ("linear", "shapley"):
+        for model in get_args(Model):
             await is_reckoned(api, mine, model)
 
 

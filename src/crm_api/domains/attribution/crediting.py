@@ -11,7 +11,7 @@ from uuid import UUID
 from crm_api.domains.attribution.chains import MOST as MOST_KEYS
 from crm_api.domains.attribution.chains import Move, removal_effects
 from crm_api.domains.attribution.gathering import Asked, Goal, Ground, period_of
-from crm_api.domains.attribution.paths import LOST, Half, Ways, ways
+from crm_api.domains.attribution.paths import Half, Ways, ways
 from crm_api.domains.attribution.weighing import STEPS, shapes_of, values_of, ways_of, weights_of
 from crm_api.kit.db.beside import still
 from crm_api.kit.db.tx import Tx
@@ -214,8 +214,8 @@ class Crediting:
         """The removal effects of the keys; none but in a Markov chain. Raises `Invalid`."""
         if asked.model != "markov":
             return {}
-        found = ways(self.tx, self.ground, replace(asked, period=None))
-        sql, values = found.then(LOST, _WALKS, _MOVES.format(most=_MOST_MOVES + 1))
+        found = ways(self.tx, self.ground, replace(asked, period=None)).with_lost(self.tx)
+        sql, values = found.then(_WALKS, _MOVES.format(most=_MOST_MOVES + 1))
         rows = await self._rows(sql, values)
         moves = [Move(row["here"], row["there"], row["won"], row["lost"]) for row in rows]
         if len(moves) > _MOST_MOVES or len({one.here for one in moves}) > MOST_KEYS + 1:

@@ -38,7 +38,7 @@ from crm_api.kit.errors import Invalid
 from crm_api.kit.query.filters import Filter, parse
 from crm_api.kit.query.listing import Listing
 from crm_api.kit.query.moments import need_days
-from crm_api.kit.query.visibility import among, sight_of
+from crm_api.kit.query.visibility import ALL, among, sight_of
 from crm_api.kit.schema import EARLIEST, LATEST
 
 Goal = Literal["won", "opportunity", "lead"]
@@ -194,6 +194,22 @@ def _people(goal: Goal, model: Any, told: AttributionSettings) -> list[Any]:
         return [func.coalesce(*known, type_=Uuid()).label("person"), model.id.label("also")]
     also = model.company_id if told.company_contacts else to_type(null(), Uuid())
     return [model.contact_id.label("person"), also.label("also")]
+
+
+def seen_of_touches(tx: Tx, column: str, behind: int) -> tuple[str, list[Any]]:
+    """The SQL condition that whom touches are of is seen, a contact or a lead, and its values."""
+    readable = [one for one in (CONTACTS, LEADS) if tx.actor.covers(f"{one.area}:read")]
+    if len(readable) == 2 and all(sight_of(tx.actor, one) == ALL for one in readable):
+        # Those in the bin count as well.
+        return "true", []
+    parts, values = list[str](), list[Any]()
+    for listing in readable:
+        model: Any = listing.model
+        place = behind + len(values)
+        sql, more = asked(tx, listing, select(model.id), Filter(), behind=place, named="people")
+        parts.append(f"{column} IN ({sql})")
+        values += more
+    return f"({' OR '.join(parts)})", values
 
 
 async def seen_people(tx: Tx, people: Collection[tuple[str, UUID]]) -> frozenset[UUID]:

@@ -10,7 +10,13 @@ from datetime import timedelta
 from typing import Any, Literal
 from uuid import UUID
 
-from crm_api.domains.attribution.gathering import Asked, By, Gathering, Ground
+from crm_api.domains.attribution.gathering import (
+    Asked,
+    By,
+    Gathering,
+    Ground,
+    seen_of_touches,
+)
 from crm_api.domains.attribution.settings import AttributionSettings, half_life
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.touches import DIRECT
@@ -177,15 +183,15 @@ _SHAPES = """
         FROM (SELECT period, path, {every_age} AS ages, count(*) AS number FROM way
             GROUP BY period, path {age_groups}) w)
 """
-# Of those of whom nothing came, once in a session.
-LOST = f"""
+# Of those who are seen and of whom nothing came, once in a session.
+_LOST = f"""
     came AS (
         SELECT DISTINCT t.person_id
         FROM (SELECT c.at, k.record FROM claim c JOIN kin k ON k.person = c.person) p
         JOIN step t ON {_LED}),
     lost AS (
         SELECT array_agg(t.facet ORDER BY {_IN_ORDER}) AS path FROM step t
-        WHERE t.before IS NULL
+        WHERE t.before IS NULL AND {{seen}}
             AND NOT EXISTS (SELECT FROM came c WHERE c.person_id = t.person_id)
         GROUP BY t.person_id)
 """  # noqa: S608
@@ -212,6 +218,11 @@ class Ways:
     def with_values(self, *values: Any) -> "Ways":
         """The same with more parameters behind."""
         return Ways(self.sql, [*self.values, *values])
+
+    def with_lost(self, tx: Tx) -> "Ways":
+        """The same with `lost`, the `path` of each of those seen of whom nothing came."""
+        seen, values = seen_of_touches(tx, "t.person_id", self.behind)
+        return Ways(f"{self.sql}, {_LOST.format(seen=seen)}", [*self.values, *values])
 
     def then(self, *parts: str) -> tuple[str, Sequence[Any]]:
         """A statement of more parts, of which the last one selects, and its values."""
