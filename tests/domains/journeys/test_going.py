@@ -3,6 +3,7 @@
 import asyncio
 from uuid import UUID, uuid4
 
+from support.clients import problem
 from support.journeys import END, comes_to, entered, node, running, tagging, went
 from support.sequences import did, published, reachable
 from support.waiting import patiently
@@ -126,6 +127,23 @@ async def run_of(client, journey, contact):
         if mine:
             return mine[0]
     raise AssertionError("nobody entered")
+
+
+async def test_a_segment_that_a_journey_goes_by_stays(client):
+    inner = await client.made("segments", {"name": "Some", "kind": "static"})
+    ask = node("ask", "condition", **{"if": {"segment": inner["id"]}, "then": "end", "else": "end"})
+    journey = await running(client, ask, END)
+    path = f"/v1/segments/{inner['id']}"
+    for verb in ("pause", None):
+        answer = await client.delete(path)
+        assert problem(answer, 409, "segment_in_use")["journeys"] == [journey["id"]]
+        if verb is not None:
+            await did(client, "journeys", journey, verb)
+    document = "mutation ($id: UUID!) { deleteSegment(id: $id) }"
+    (error,) = (await client.gql(document, id=inner["id"]))["errors"]
+    assert error["extensions"]["code"] == "segment_in_use"
+    await did(client, "journeys", journey, "stop")
+    assert (await client.delete(path)).status_code == 204
 
 
 async def test_people_enter_by_what_they_do_and_by_a_filter(client, worker):

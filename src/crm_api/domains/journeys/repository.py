@@ -1,6 +1,6 @@
 """How journeys, their versions and runs are found and kept."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -11,6 +11,7 @@ from crm_api.domains.journeys.models import UNDER_WAY, Journey, JourneyRun, Jour
 from crm_api.domains.journeys.schemas import JourneyOut, JourneyRunOut
 from crm_api.kit.crud.repository import Repository
 from crm_api.kit.db.json import decode
+from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import NotFound
 from crm_api.kit.query.listing import About, Listing, Relation, Searched
 
@@ -125,6 +126,16 @@ _LIVE = """
         AND v.definition -> 'entry' ->> 'type' <> 'manual'
     ORDER BY j.id
 """
+# An id is found wherever it stands: of an entry, a goal, an exit or a condition.
+_BY_SEGMENTS = """
+    SELECT DISTINCT j.id FROM journeys j
+    JOIN journey_versions v ON v.organization_id = $1 AND v.journey_id = j.id
+        AND v.number = j.published_version
+    CROSS JOIN unnest($2::text[]) AS s (id)
+    WHERE j.organization_id = $1 AND j.status IN ('active', 'paused') AND j.deleted_at IS NULL
+        AND strpos(v.definition::text, s.id) > 0
+    ORDER BY j.id
+"""
 # Also those of earlier versions, which some may still follow.
 _FOLLOWED = """
     SELECT DISTINCT v.definition -> 'entry' AS entry, v.definition -> 'goal' AS goal,
@@ -193,6 +204,11 @@ class Journeys(Repository[Journey]):
         """By what people leave, or arrive: entry, goal and exits, each as it is said once."""
         rows = await self.tx.fetch(_FOLLOWED, self.tx.organization_id)
         return [{part: decode(value) for part, value in row.items()} for row in rows]
+
+    async def by_segments(self, ids: Collection[UUID]) -> list[UUID]:
+        """Those that go by one of some segments now."""
+        rows = await self.tx.fetch(_BY_SEGMENTS, self.tx.organization_id, list(map(str, ids)))
+        return [row["id"] for row in rows]
 
     async def wake(self, id: UUID) -> None:
         """Have those go on who waited for the journey."""
@@ -278,3 +294,8 @@ class JourneyRuns(Repository[JourneyRun]):
         """Whether it was told since that somebody did something."""
         args = (contact_id, event, since)
         return bool(await self.tx.fetch(_HAS_DONE, self.tx.organization_id, *args))
+
+
+async def going_by(tx: Tx, ids: Collection[UUID]) -> list[UUID]:
+    """The journeys that go by one of some segments now, whoever asks."""
+    return await Journeys(tx).by_segments(ids)

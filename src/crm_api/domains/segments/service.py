@@ -1,7 +1,7 @@
 """The rules of tracked events and of segments."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from typing import Any, ClassVar
 from uuid import UUID
 
 from crm_api.domains.segments.events import RefreshSegment
@@ -40,6 +40,10 @@ class BehaviourEventService(CrudService[BehaviourEvent]):
     records: BehaviourEvents
 
 
+Users = Callable[[Tx, Collection[UUID]], Awaitable[Sequence[UUID]]]
+"""Those that work by one of some segments, whoever asks."""
+
+
 class SegmentService(NamedService[Segment]):
     """Parts of the audience: who belongs to them by a filter, or by hand."""
 
@@ -49,6 +53,8 @@ class SegmentService(NamedService[Segment]):
     personal = Impersonal("Conditions; who meets them is kept apart, and goes with the person.")
     create_shape = SegmentCreate
     update_shape = SegmentUpdate
+    users: ClassVar[dict[str, Users]] = {}
+    """What would go on without a word if a segment went, by what it is called."""
     records: Segments
 
     def __init__(self, tx: Tx) -> None:
@@ -109,11 +115,10 @@ class SegmentService(NamedService[Segment]):
         users = using([row for row in self._living if row["id"] not in self._gone], gone)
         if users:
             named = ", ".join(sorted(users.values()))
-            raise Blocked(
-                f"Other segments speak of it: {named}.",
-                code="segment_in_use",
-                details={"segments": sorted(map(str, users))},
-            )
+            raise _in_use(f"Other segments speak of it: {named}.", "segments", users)
+        for name, ask in self.users.items():
+            if ids := await ask(self.tx, gone):
+                raise _in_use(f"It is in use by {name} ({len(ids)}).", name, ids)
         await super().remove(records)
         self._gone |= gone
 
@@ -140,6 +145,10 @@ class SegmentService(NamedService[Segment]):
         if was != now and follows and current.kind != "snapshot":
             self.tx.enqueue(RefreshSegment(current.id))
         return shown
+
+
+def _in_use(message: str, name: str, ids: Iterable[UUID]) -> Blocked:
+    return Blocked(message, code="segment_in_use", details={name: sorted(map(str, ids))})
 
 
 def using(rows: Sequence[Any], gone: set[UUID]) -> dict[UUID, str]:
