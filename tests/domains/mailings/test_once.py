@@ -190,6 +190,7 @@ async def test_each_domain_takes_what_it_takes(client, database, org):
         picked = await Claims(tx).pick(UUID(made["id"]), 50, settings.limit_of)
     # One fits into the second that was free before, of whatever takes one a second.
     assert Counter(one.domain for one in picked) == {names[1]: 3, names[2]: 1}
+    await did(client, made, "cancel")
 
 
 async def test_what_a_server_refuses_is_told(client, worker_process):

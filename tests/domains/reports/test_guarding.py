@@ -1,15 +1,18 @@
 """What reports may cost, and runs that are found again."""
 
+from uuid import uuid4
+
 import pytest
 
+from crm_api.domains.reports.declared import Declared
 from crm_api.domains.reports.library import Library
-from crm_api.domains.reports.questions import Computing
 from crm_api.domains.reports.running import Bounds, Reports
 from crm_api.domains.reports.schemas import ReportQuery
 from crm_api.kit.db.beside import beside
 from crm_api.kit.db.guarding import Guard, reads_of
 from crm_api.kit.db.tx import at_one_moment
-from crm_api.kit.errors import Invalid
+from crm_api.kit.errors import CrmError, Invalid
+from crm_api.kit.reporting import ComputedReport
 from support.clients import pointers, problem, tx_of
 from support.reporting import by
 
@@ -60,15 +63,21 @@ async def test_runs_are_filtered_and_sorted(client, worker):
         assert at.startswith("/filter/")
 
 
-async def test_computed_reports_are_looked_at_by_what_they_read(client, database, org):
-    await client.made("companies", {"name": "Example"})
-    for name in ("campaign_results", "resource_utilisation", "attribution"):
-        asked = await Library(tx_of(database, org)).asked(name, {})
-        assert isinstance(asked.question, Computing)
-        await Library(tx_of(database, org)).run(asked.question)
-        with pytest.raises(Invalid) as error:
-            await Library(tx_of(database, org), Bounds(4, 0)).run(asked.question)
-        assert error.value.own_code == "too_expensive"
+COMPUTED = [one for one in Declared.standard.values() if isinstance(one, ComputedReport)]
+
+
+@pytest.mark.parametrize("report", COMPUTED, ids=lambda report: report.name)
+async def test_computed_reports_are_looked_at_by_what_they_read(database, org, report):
+    sample = {"uuid": str(uuid4()), "text": "x"}
+    given = {
+        one.name: one.choices[0] if one.choices else sample[one.type]
+        for one in report.parameters
+        if one.default is None and not one.is_optional
+    }
+    asked = await Library(tx_of(database, org)).asked(report.name, given)
+    with pytest.raises(CrmError) as error:
+        await Library(tx_of(database, org), Bounds(4, -1)).run(asked.question)
+    assert error.value.own_code == "too_expensive"
 
 
 async def test_only_what_is_read_of_tables_counts(database, org):

@@ -63,7 +63,7 @@ class Bounds:
 
 AT_ONCE = Bounds(4, 2_000_000)
 FOR_THE_LIBRARY = Bounds(4, 20_000_000)
-"""Of standard reports, which are known to be read with care: the time alone ends them."""
+"""Of standard reports, which are known to be read with care."""
 WHILE_ASKED = Bounds(2, 2_000_000)
 """Of a report that becomes a job where that is not enough."""
 TOO_MUCH = frozenset({"too_slow", "too_expensive"})

@@ -9,7 +9,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from sqlalchemy import ClauseElement, Executable
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.selectable import SelectBase
+
 from crm_api.kit.db.json import decode
+
+_EXPLAIN = "EXPLAIN (FORMAT JSON)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +33,31 @@ class Guard:
 
 async def reads_of(driver: Any, sql: str, args: Sequence[Any]) -> float:
     """What a statement is expected to read of tables, without carrying it out."""
-    ((found,),) = await driver.fetch(f"EXPLAIN (FORMAT JSON) {sql}", *args)
-    (told,) = decode(found) if isinstance(found, str | bytes) else found
-    return read_of_tables(told["Plan"])
+    ((found,),) = await driver.fetch(f"{_EXPLAIN} {sql}", *args)
+    return told(found)
+
+
+def explained(statement: Executable) -> Executable | None:
+    """What asks for the same of a query that is not compiled yet; none of what is no query."""
+    return _Explained(statement) if isinstance(statement, SelectBase) else None
+
+
+class _Explained(Executable, ClauseElement):
+    inherit_cache = False
+
+    def __init__(self, query: SelectBase) -> None:
+        self.query = query
+
+
+@compiles(_Explained)
+def _compiled(element: _Explained, compiler: Any, **how: Any) -> str:
+    return f"{_EXPLAIN} {compiler.process(element.query, **how)}"
+
+
+def told(found: Any) -> float:
+    """What is read of tables by the plan that PostgreSQL has told."""
+    (plan,) = decode(found) if isinstance(found, str | bytes) else found
+    return read_of_tables(plan["Plan"])
 
 
 def read_of_tables(plan: Mapping[str, Any]) -> float:

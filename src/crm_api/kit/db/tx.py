@@ -18,7 +18,7 @@ from crm_api.kit.db.catalogues import Learned
 from crm_api.kit.db.database import Database
 from crm_api.kit.db.events import event_row
 from crm_api.kit.db.failures import translate
-from crm_api.kit.db.guarding import Guard, reads_of
+from crm_api.kit.db.guarding import Guard, explained, reads_of, told
 from crm_api.kit.db.holders import name_holder
 from crm_api.kit.db.kept import Kept
 from crm_api.kit.db.queued import job_row
@@ -202,14 +202,18 @@ class Tx:
                 bind=self._connection,
                 expire_on_commit=False,
                 autoflush=False,
-                # Savepoints are made here alone.
-                join_transaction_mode="rollback_only",
+                join_transaction_mode="rollback_only",  # savepoints are made here alone
             )
         return self._session
 
     async def run(self, statement: Executable) -> Result[Any]:
         """One SQLAlchemy statement inside the transaction."""
         await self.flush()
+        if self.guard is not None and (asked := explained(statement)) is not None:
+            self.guard.need_little(told((await self._run(asked)).scalar_one()))
+        return await self._run(statement)
+
+    async def _run(self, statement: Executable) -> Result[Any]:
         async with self._lock:
             self.statements += 1
             try:
