@@ -37,6 +37,11 @@ async def test_a_wait_lasts_and_then_is_over(client, worker, owner):
     journey = await running(client, DAY, END)
     run = await entered(client, journey, await person(client))
     waiting = await comes_to(client, run, waiting_for="time", node="wait")
+    # Whoever has just been made may be looked at because of that, and waits on.
+    async for _ in patiently():
+        if waiting["wakes_at"] == waiting["next_at"]:
+            break
+        waiting = await client.read(f"journey-runs/{run['id']}")
     assert waiting["wakes_at"] == waiting["next_at"] is not None
     await owner.execute(LATE, UUID(run["id"]))
     await comes_to(client, run, status="finished")

@@ -173,6 +173,7 @@ async def test_what_fails_for_whom_nothing_is_known_is_not_started(client):
     assert [(one["pointer"], one["code"]) for one in found["errors"]] == [
         ("/contents/1/text", "template")
     ]
+    assert found["errors"][0]["message"].startswith("For language de: It cannot be filled in")
     await client.patch(f"/v1/mailings/{made['id']}", json={"contents": [fine]})
     assert (await did(client, made, "start"))["status"] == "running"
 
@@ -197,3 +198,13 @@ async def test_limits_of_domains_are_of_each_once(client):
     told = (await client.data(query))["mailingSettings"]
     assert told["domainLimits"] == [{"domain": "example.com", "perMinute": 5}]
     assert told["mostSoftBounces"] == 5
+    nothing = {"per_minute_of_domain": None, "most_soft_bounces": None}
+    held = (await client.put(path, json=nothing)).json()
+    assert {name: held[name] for name in nothing} == nothing
+    query = "{ mailingSettings { perMinuteOfDomain mostSoftBounces } }"
+    told = (await client.data(query))["mailingSettings"]
+    assert told == {"perMinuteOfDomain": None, "mostSoftBounces": None}
+    change = """mutation { setMailingSettings(input: {mostSoftBounces: null}) {
+        perMinuteOfDomain mostSoftBounces } }"""
+    told = (await client.data(change))["setMailingSettings"]
+    assert told == {"perMinuteOfDomain": 600, "mostSoftBounces": None}

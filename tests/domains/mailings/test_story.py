@@ -1,9 +1,11 @@
 """A mailing goes out, is opened, clicked, answered, bounced, complained about, and unsubscribed."""
 
+import asyncio
 import re
 from datetime import timedelta
-from uuid import uuid4
+from uuid import UUID, uuid4
 
+from crm_api.domains.mailings.schemas import MailingSettings
 from support.letters import arrived, letters_to
 from support.mailings import TO, did, mailing, reader, sends_of, settled
 from support.mails import mail, take
@@ -239,6 +241,26 @@ async def test_what_comes_back_again_and_again_is_suppressed(client, worker, set
     assert await why(client, full) == set()
     await take(client, report(await arrives(full), "4.2.2", "failed"))
     assert await why(client, full) == {"suppressed"}
+
+
+async def test_of_two_that_come_back_at_once_the_second_counts_both(client, owner):
+    person = await reader(client)
+    most = MailingSettings.model_validate({}).most_soft_bounces
+    sends = []
+    for _ in range(most):
+        made = await mailing(client)
+        await did(client, made, "start")
+        await did(client, made, "send", contact_ids=[person["id"]])
+        sends += await sends_of(client, made)
+        await did(client, made, "pause")
+    left = """UPDATE mailing_sends SET status = 'sent', handed_at = now(), sent_at = now(),
+        address = $2 WHERE id = ANY($1)"""
+    await owner.execute(left, [UUID(one["id"]) for one in sends], person["address"])
+    letters = [{"Message-ID": f"<{one['id']}@x>", "To": person["address"]} for one in sends]
+    reports = [report(letter, "4.2.2", "failed") for letter in letters]
+    await asyncio.gather(*(take(client, one) for one in reports))
+    (one,) = (await client.read("suppressions"))["data"]
+    assert (one["reason"], one["value"]) == ("soft_bounces", person["address"])
 
 
 async def test_too_much_that_comes_back_stops_it(client, worker, settings):

@@ -82,6 +82,8 @@ class CampaignMembership:
             some = []
             for seek in self.sought:
                 some += await seek(self.tx, id, asked, after, most)
+            if not some:
+                return [], []
         wanted = (asked.variant, asked.is_holdout, asked.excluded_reason, asked.is_excluded)
         own = (self.tx.organization_id, id, after, *wanted)
         rows = await self.tx.fetch(_MEMBERS, *own, some, most)

@@ -205,11 +205,6 @@ class Journeys(Repository[Journey]):
         rows = await self.tx.fetch(_FOLLOWED, self.tx.organization_id)
         return [{part: decode(value) for part, value in row.items()} for row in rows]
 
-    async def by_segments(self, ids: Collection[UUID]) -> list[UUID]:
-        """Those that go by one of some segments now."""
-        rows = await self.tx.fetch(_BY_SEGMENTS, self.tx.organization_id, list(map(str, ids)))
-        return [row["id"] for row in rows]
-
     async def wake(self, id: UUID) -> None:
         """Have those go on who waited for the journey."""
         await self.tx.write(_WAKE, self.tx.organization_id, id)
@@ -298,4 +293,5 @@ class JourneyRuns(Repository[JourneyRun]):
 
 async def going_by(tx: Tx, ids: Collection[UUID]) -> list[UUID]:
     """The journeys that go by one of some segments now, whoever asks."""
-    return await Journeys(tx).by_segments(ids)
+    rows = await tx.fetch(_BY_SEGMENTS, tx.organization_id, list(map(str, ids)))
+    return [row["id"] for row in rows]

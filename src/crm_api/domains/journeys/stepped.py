@@ -77,14 +77,13 @@ class Listening(Rounds):
         live = await Journeys(tx).live()
         named = {t for one in live for t in one["definition"]["entry"].get("topics") or ()}
         ways = await _ways(tx)
-        topics = sorted({*_ALWAYS, *named, *(topic for way in ways for topic in way.topics)})
+        topics = sorted({*_ALWAYS, *named, *ways.topics})
         stretch = await Feed(tx, {}).stretch(start, STRETCH, types=topics)
         told = [(row, _data(row)) for row in stretch.rows]
         for one in live:
             await self._enter(tx, one, told)
         concerned = {contact_of(row, data) for row, data in told} - {None}
-        for way in ways:
-            concerned |= await way.touched(tx, stretch.rows)
+        concerned |= await ways.touched(tx, stretch.rows)
         if concerned:
             await tx.flush()
             await JourneyRuns(tx).nudge(sorted(id for id in concerned if id is not None))
@@ -113,9 +112,9 @@ class Listening(Rounds):
             await let_in(tx, journey, ids, definition.entry["type"])
 
 
-async def _ways(tx: Tx) -> list[Ways]:
-    """What hangs on more than somebody themselves: whether they have arrived, or leave."""
-    found: list[Ways] = []
+async def _ways(tx: Tx) -> Ways:
+    """What it hangs on beside somebody themselves whether they have arrived, or leave."""
+    found = Ways()
     for source in await Journeys(tx).followed():
         definition = Definition(source)
         filters = [definition.goal, *(filter for _, _, filter in definition.leaving())]
@@ -124,7 +123,7 @@ async def _ways(tx: Tx) -> list[Ways]:
             with suppress(CrmError):
                 ways = Ways.of(condition_of(tx, ENTITY, filter), CONTACTS)
                 if ways.terms or ways.records.keys() != {ENTITY}:
-                    found.append(ways)
+                    found.add(ways)
     return found
 
 

@@ -140,8 +140,14 @@ async def tried(
                 _said(content, place, {**values, UNSUBSCRIBE: EXAMPLE_LINK})
             except NotFilled as error:
                 if not (is_blank and error.code == "empty"):
-                    found.setdefault(error.at, error)
+                    said = f"{_named(content)}{error.message}"
+                    found.setdefault(error.at, NotFilled(error.code, said, error.at))
     return list(found.values())
+
+
+def _named(content: Mapping[str, Any]) -> str:
+    parts = [f"{name} {content[name]}" for name in ("variant", "language") if content[name]]
+    return f"For {', '.join(parts)}: " if parts else ""
 
 
 @lru_cache(maxsize=256)

@@ -76,6 +76,14 @@ class Ways:
         ways._walk(filter.shape, listing, (), iter(filter.led_by))
         return ways
 
+    def add(self, others: "Ways") -> None:
+        """Have what another filter depends on be found by the same statements."""
+        for own, more in ((self.records, others.records), (self.terms, others.terms)):
+            for key, paths in more.items():
+                own.setdefault(key, set()).update(paths)
+        self.is_blind |= others.is_blind
+        self.with_time |= others.with_time
+
     @property
     def topics(self) -> set[str]:
         """The events that may change who belongs to it."""

@@ -112,14 +112,18 @@ def type_from(shape: type[BaseModel]) -> Callable[[type[T]], type[T]]:
 
 
 def _shown(name: str, info: FieldInfo, kind: Any) -> Any:
-    """A field; what a JSON column lacks is what the shape says that it is then."""
+    """A field; what a JSON column lacks is what the shape says that it is then.
+
+    What was said to be nothing is nothing.
+    """
     default = None if info.is_required() else info.default
     if default is None:
         return strawberry.field(description=info.description)
 
     def given_or_default(root: Any) -> Any:
         value = resolve(root, name)
-        return default if value is None else value
+        is_said = isinstance(root, BaseModel) or (isinstance(root, Mapping) and name in root)
+        return default if value is None and not is_said else value
 
     given_or_default.__annotations__["return"] = kind
     return strawberry.field(
