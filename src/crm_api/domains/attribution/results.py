@@ -106,6 +106,9 @@ class Results:
         ground, tree = found.ground, found.tree
         plan = await service.records.plan(id)
         arms = [] if plan.launched_at is None else await counting.arms(id, plan.launched_at)
+        if plan.waits:
+            # Nobody has tried to reach them yet.
+            arms = [row for row in arms if row["is_holdout"] or row["key"] is not None]
         total = figures(found, None)
         return {
             "campaign_id": id,

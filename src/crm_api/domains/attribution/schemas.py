@@ -88,7 +88,9 @@ class FunnelStep(Shape):
 class VariantResult(Shape):
     """How those fared who got a variant."""
 
-    key: str | None = Field(description="Null where there are no variants.")
+    key: str | None = Field(
+        description="Null where there are no variants, and of those who got what an experiment decided."
+    )
     members: int
     sent: int
     opened: int

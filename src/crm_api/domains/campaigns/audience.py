@@ -11,7 +11,7 @@ from uuid import UUID
 
 from sqlalchemy import Select, Uuid, column, literal_column, select, table, text
 
-from crm_api.domains.campaigns.repository import Plan, held_out
+from crm_api.domains.campaigns.repository import Plan, held_out, waiting
 from crm_api.domains.contacts.repository import CONTACTS
 from crm_api.domains.segments.asking import asked, whom_is_seen
 from crm_api.domains.segments.barring import ALL_SUPPRESSED
@@ -20,7 +20,7 @@ from crm_api.kit.errors import WrongState
 from crm_api.kit.query.filters import parse
 from crm_api.platform.outreach.repository import CONSENTS, granted
 
-_OWN = 10
+_OWN = 11
 """How many parameters come before those of the filters."""
 _POINTS = {
     "email": "emails",
@@ -29,11 +29,9 @@ _POINTS = {
     "messenger": "phones",
     "post": "addresses",
 }
-_NO_POINT = "jsonb_array_length(contacts.{column}) = 0"
-_NO_PRIMARY = "NOT jsonb_path_exists(contacts.{column}, '$[*] ? (@.primary == true)')"
-_UNUSABLE = (
-    "jsonb_path_exists(contacts.{column}, '$[*] ? (@.primary == true && @.status != \"ok\")')"
-)
+# The status of the one that is used: whoever has none has no address.
+_POINT = "jsonb_path_query_first(contacts.{column}, '$[*] ? (@.primary == true).status') #>> '{{}}'"
+_ANY_POINT = "CASE WHEN jsonb_array_length(contacts.{column}) > 0 THEN 'ok' END"
 _GRANTED = granted("members", organization="$1", purpose="$9", channel="$10", now="$8")
 _HELD_ABOVE = f"SELECT DISTINCT contact_id FROM ({held_out('$4::text::uuid')}) AS held"  # noqa: S608
 # The order of the reasons is that in which they count: each person is counted once. Of an array the
@@ -56,8 +54,8 @@ _JUDGED = """
             WHEN s.id IS NOT NULL OR c.id IS NOT NULL THEN 'suppressed_segment'
             WHEN u.record_id IS NOT NULL THEN 'excluded_segment'
             WHEN h.contact_id IS NOT NULL THEN 'held_out_above'
-            WHEN seen.is_absent THEN 'no_address'
-            WHEN seen.is_unusable THEN 'address_unusable'
+            WHEN seen.point IS NULL THEN 'no_address'
+            WHEN seen.point <> 'ok' THEN 'address_unusable'
             WHEN a.record_id IS NULL THEN 'no_consent' END AS reason
         FROM seen
         LEFT JOIN agreed a ON a.record_id = seen.id
@@ -67,8 +65,9 @@ _JUDGED = """
         LEFT JOIN held_above h ON h.contact_id = seen.id)
 """
 # Ranks of hashes: by chance and always the same, and the shares are exact. Those held out come
-# first, the others by the cumulated weights of the variants. They are written in the order of the
-# indexes, where a million rows in that of the hashes would read and write all pages of them often.
+# first, then those with whom the experiment is made, by the cumulated weights of the variants; the
+# others wait for it. They are written in the order of the indexes, where a million rows in that of
+# the hashes would read and write all pages of them often.
 _FREEZE = """,
     ranked AS (
         SELECT id, row_number() OVER (ORDER BY md5($4::text || ':' || id::text)::uuid) - 1 AS place,
@@ -76,11 +75,12 @@ _FREEZE = """,
         FROM judged WHERE reason IS NULL),
     held AS (
         SELECT id, place, number * $5::int / 100 AS first, number FROM ranked),
+    tested AS (
+        SELECT id, place, first, (number - first) * $11::int / 100 AS many FROM held),
     placed AS (
-        SELECT id, place < first AS is_holdout,
-            (place - first) * ($7::bigint[])[cardinality($7::bigint[])]
-                / greatest(number - first, 1) AS mark
-        FROM held ORDER BY id),
+        SELECT id, place < first AS is_holdout, CASE WHEN place - first < many
+            THEN (place - first) * ($7::bigint[])[cardinality($7::bigint[])] / many END AS mark
+        FROM tested ORDER BY id),
     frozen AS (
         INSERT INTO campaign_members
             (organization_id, campaign_id, contact_id, variant, is_holdout, excluded_reason,
@@ -89,17 +89,16 @@ _FREEZE = """,
                 THEN ($6::text[])[1 + width_bucket(mark, $7::bigint[])] END,
             is_holdout, NULL, $8::timestamptz FROM placed
         UNION ALL SELECT $1, $4::uuid, id, NULL, false, reason, $8 FROM judged
-            WHERE reason IS NOT NULL
-        RETURNING is_holdout, excluded_reason)
-    SELECT coalesce(excluded_reason, CASE WHEN is_holdout THEN 'holdout' ELSE 'reached' END)
-        AS what, count(*)::int AS number FROM frozen GROUP BY 1
+            WHERE reason IS NOT NULL)
+    SELECT coalesce(reason, 'reached') AS what, count(*)::int AS number FROM judged GROUP BY 1
 """
 _COUNT = """
     SELECT coalesce(reason, 'reached') AS what, count(*)::int AS number, $4::text, $5::int,
-        $6::text[], $7::bigint[], $8::timestamptz FROM judged GROUP BY 1
+        $6::text[], $7::bigint[], $8::timestamptz, $11::int FROM judged GROUP BY 1
 """
 _FROZEN = """
-    SELECT coalesce(m.excluded_reason, CASE WHEN m.is_holdout THEN 'holdout' ELSE 'reached' END)
+    SELECT coalesce(m.excluded_reason, CASE WHEN m.is_holdout THEN 'holdout'
+            WHEN m.variant IS NULL AND {waiting} THEN 'waiting' ELSE 'reached' END)
         AS what, count(*)::int AS number FROM campaign_members m
     WHERE m.organization_id = $1 AND m.campaign_id = $2 AND {seen} GROUP BY 1
 """
@@ -129,9 +128,9 @@ class Audience:
         async with at_one_moment(self.tx) as tx:
             await tx.run(_PATIENT)
             counts = _counts(await tx.fetch(sql, *values))
-        reached = counts.pop("reached", 0)
-        held = reached * current.holdout_percent // 100
-        told = {"reached": reached - held, "holdout": held}
+        reached, held = _split(current, counts)
+        waits = reached - _tested(current, reached)
+        told = {"reached": reached, "waiting": waits, "holdout": held}
         return {**told, "excluded": sum(counts.values()), "reasons": _by_reason(counts)}
 
     async def frozen(self, current: Plan) -> dict[str, Any]:
@@ -142,10 +141,14 @@ class Audience:
         tx.actor.require(f"{CONTACTS.area}:read")
         seen, values = whom_is_seen(tx, CONTACTS, "m.contact_id", 2)
         own = (tx.organization_id, current.id)
-        counts = _counts(await tx.fetch(_FROZEN.format(seen=seen), *own, *values))
+        counts = _counts(
+            await tx.fetch(_FROZEN.format(seen=seen, waiting=waiting("$2")), *own, *values)
+        )
         for ask in self.refused:
             refused |= await ask(tx, current.id)
-        told = {"reached": counts.pop("reached", 0), "holdout": counts.pop("holdout", 0)}
+        waits = counts.pop("waiting", 0)
+        told = {"reached": counts.pop("reached", 0) + waits, "waiting": waits}
+        told["holdout"] = counts.pop("holdout", 0)
         told["excluded"] = sum(counts.values())
         return {**told, "reasons": _by_reason(counts), "refused": _by_reason(refused)}
 
@@ -154,11 +157,14 @@ class Audience:
         sql, values = self._asked(current, _FREEZE)
         await self.tx.run(_PATIENT)
         counts = _counts(await self.tx.write(sql, *values))
-        reached, held = counts.pop("reached", 0), counts.pop("holdout", 0)
+        reached, held = _split(current, counts)
         if not reached:
             raise WrongState(
                 "Nobody of the audience may be reached.", code="nobody_to_reach", details=counts
             )
+        if _tested(current, reached) < len(current.variants):
+            message = f"Of {reached} too few are tested for {len(current.variants)} variants."
+            raise WrongState(message, code="test_too_small")
         return {
             "member_count": reached,
             "holdout_count": held,
@@ -172,11 +178,13 @@ class Audience:
         tx = self.tx
         for area in (CONTACTS.area, CONSENTS.area):
             tx.actor.require(f"{area}:read")
-        points = _points(current.channel)
+        point = (_ANY_POINT if current.channel == "post" else _POINT).format(
+            column=_POINTS[current.channel]
+        )
         everybody = parse({}, CONTACTS, tx)
-        selected = _of_members(*points)
+        selected = _of_members(point)
         seen, values = asked(
-            tx, CONTACTS, selected, everybody, behind=_OWN, named=("audience", *points)
+            tx, CONTACTS, selected, everybody, behind=_OWN, named=("audience", point)
         )
         statement = _JUDGED.replace("{seen}", seen).replace("{granted}", _GRANTED)
         statement = statement.replace("{suppressed}", ALL_SUPPRESSED)
@@ -184,20 +192,23 @@ class Audience:
         return statement + then, [*_given(tx, current), *values]
 
 
-def _of_members(*points: str) -> Select[*tuple[Any, ...]]:
+def _of_members(point: str) -> Select[*tuple[Any, ...]]:
     """The members of what is included; nobody else is looked at."""
-    id, among = CONTACTS.model.id, table("members", column("record_id", Uuid()))
-    shown: list[Any] = [id, cast("Any", CONTACTS.model).company_id, *map(literal_column, points)]
-    return select(*shown).where(id.in_(select(among.c.record_id)))
+    model, among = cast("Any", CONTACTS.model), table("members", column("record_id", Uuid()))
+    shown: list[Any] = [model.id, model.company_id, literal_column(point).label("point")]
+    return select(*shown).where(model.id.in_(select(among.c.record_id)))
 
 
-def _points(channel: str) -> tuple[str, str]:
-    """What says that there is no way to somebody by a channel, or none that can be used."""
-    name = _POINTS[channel]
-    if channel == "post":
-        return f"{_NO_POINT} AS is_absent".replace("{column}", name), "false AS is_unusable"
-    parts = f"{_NO_PRIMARY} AS is_absent", f"{_UNUSABLE} AS is_unusable"
-    return parts[0].replace("{column}", name), parts[1].replace("{column}", name)
+def _split(current: Plan, counts: dict[str, int]) -> tuple[int, int]:
+    """How many are reached and how many held out of whom nothing stands against; taken from counts."""
+    passing = counts.pop("reached", 0)
+    held = passing * current.holdout_percent // 100
+    return passing - held, held
+
+
+def _tested(current: Plan, reached: int) -> int:
+    """With how many of those reached the experiment is made."""
+    return reached * current.test_percent // 100
 
 
 def _counts(rows: Sequence[Any]) -> dict[str, int]:
@@ -215,5 +226,5 @@ def _given(tx: Tx, current: Plan) -> list[Any]:
         uppers.append(one["weight"] + (uppers[-1] if uppers else 0))
     ids = [list(current.include_segment_ids), list(current.exclude_segment_ids)]
     own = [tx.organization_id, *ids, str(current.id), current.holdout_percent]
-    consent = [current.purpose, current.channel]
-    return [*own, keys or None, uppers or None, tx.now, *consent]
+    split = [keys or None, uppers or None]
+    return [*own, *split, tx.now, current.purpose, current.channel, current.test_percent]

@@ -4,12 +4,13 @@ The rule looks once a day, a number of times that is fixed at launch. Looking of
 differences that are none, so each look has its part of the level (Bonferroni), and the variants
 that are compared in a look share that (Holm). What it looks at are those who were really sent
 something, where that is known. What leaves after a decision with `winner_for_rest` leaves as the
-variant that won: senders ask for it (`Campaigns.winner`) as they claim.
+variant that won: senders ask for it (`Campaigns.winner`) as they claim. Those with whom no
+experiment was made (`test_percent`) wait for it, and get what it names (`Decisions.followed`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
 from crm_api.domains.campaigns.arithmetic import MISMATCH, sample_ratio
@@ -27,6 +28,13 @@ from crm_api.kit.errors import Invalid, WrongState
 DECIDED = "experiment_decided"
 _LIVE = frozenset({"running", "paused"})
 _DAY = timedelta(days=1)
+
+
+class Decisions:
+    """What experiments have decided."""
+
+    followed: ClassVar[list[Callable[[Tx, UUID], Awaitable[None]]]] = []
+    """How those who waited get what was decided, in the same transaction."""
 
 
 def looks(rule: StopRule) -> int:
@@ -120,4 +128,8 @@ async def _decide(
     service: CampaignService, current: Campaign, made: Mapping[str, Any], *, by: str | None
 ) -> Any:
     stamp = {"decided_at": service.tx.now.isoformat(), "decided_by": by}
-    return await service.change(current, {"decision": {**made, **stamp}}, verb=DECIDED)
+    shown = await service.change(current, {"decision": {**made, **stamp}}, verb=DECIDED)
+    if current.test_percent < 100:
+        for follow in Decisions.followed:
+            await follow(service.tx, current.id)
+    return shown

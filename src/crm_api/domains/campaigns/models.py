@@ -51,6 +51,7 @@ class Campaign(Named, Entity):
         CheckConstraint("ends_on >= starts_on", name="ends_on"),
         CheckConstraint("level <> 'programme' OR parent_id IS NULL", name="parent"),
         CheckConstraint("holdout_percent BETWEEN 0 AND 90", name="holdout_percent"),
+        CheckConstraint("test_percent BETWEEN 1 AND 100", name="test_percent"),
         CheckConstraint("status <> 'scheduled' OR launch_at IS NOT NULL", name="launch_at"),
         CheckConstraint("(channel IS NULL) = (purpose IS NULL)", name="purpose"),
         *ordered("campaigns", "created_at", "updated_at", "sort_name"),
@@ -75,6 +76,7 @@ class Campaign(Named, Entity):
     exclude_segment_ids: Mapped[list[str]]
     holdout_percent: Mapped[int]
     variants: Mapped[list[dict[str, Any]]]
+    test_percent: Mapped[int] = mapped_column(default=100, server_default=text("100"))
     stop_rule: Mapped[dict[str, Any] | None]
     decision: Mapped[dict[str, Any] | None]
     segment_pins: Mapped[list[dict[str, Any]]] = mapped_column(server_default=text("'[]'"))
@@ -97,18 +99,14 @@ class CampaignMember(Base):
         ),
         CheckConstraint("NOT is_holdout OR variant IS NULL", name="holdout"),
         Index("ix_campaign_members_contact", "organization_id", "contact_id"),
-        Index(
-            "ix_campaign_members_reached",
-            *("organization_id", "campaign_id", "variant", "contact_id"),
-            postgresql_where=text("excluded_reason IS NULL AND NOT is_holdout"),
-        ),
     )
 
     organization_id: Mapped[UUID] = mapped_column(primary_key=True)
     campaign_id: Mapped[UUID] = mapped_column(primary_key=True)
     contact_id: Mapped[UUID] = mapped_column(primary_key=True)
     variant: Mapped[str | None] = mapped_column(KeyText)
-    """Which of the variants they get; null for whoever gets none, or where there are none."""
+    """Which of the variants they get; null for whoever gets none, waits for what an experiment
+    decides, or where there are none."""
     is_holdout: Mapped[bool]
     """Whether they are left out on purpose, to compare with."""
     excluded_reason: Mapped[str | None] = mapped_column(KeyText)

@@ -16,7 +16,7 @@ from crm_api.kit.query.listing import Listing, Relation, Searched
 AREA = "campaigns"
 _PLAN = """
     SELECT id, channel, purpose, include_segment_ids, exclude_segment_ids, holdout_percent,
-        variants, stop_rule, decision, launched_at
+        variants, test_percent, stop_rule, decision, launched_at
     FROM campaigns WHERE organization_id = $1 AND id = $2 AND deleted_at IS NULL
 """
 # What was called off, or is in the bin, holds nobody out; what is above it may.
@@ -54,6 +54,7 @@ class Plan:
     exclude_segment_ids: list[str]
     holdout_percent: int
     variants: list[dict[str, Any]]
+    test_percent: int
     stop_rule: dict[str, Any] | None
     decision: dict[str, Any] | None
     launched_at: datetime | None
@@ -64,6 +65,11 @@ class Plan:
         if self.decision is None or not self.decision.get("winner_for_rest"):
             return None
         return datetime.fromisoformat(self.decision["decided_at"])
+
+    @property
+    def waits(self) -> bool:
+        """Whether those in no variant wait for what its experiment decides."""
+        return self.test_percent < 100 and self.decision is None
 
     @classmethod
     def of(cls, record: Campaign) -> Self:
@@ -96,6 +102,14 @@ def held_out(campaign: str, *, itself: bool = False) -> str:
     return (
         "SELECT h.contact_id FROM campaign_members h WHERE h.organization_id = $1 "  # noqa: S608
         f"AND h.is_holdout AND h.campaign_id = ANY(ARRAY({line}))"
+    )
+
+
+def waiting(campaign: str) -> str:
+    """The SQL of whether those in no variant of a campaign wait for what its experiment decides."""
+    return (
+        "EXISTS (SELECT FROM campaigns k WHERE k.organization_id = $1 "
+        f"AND k.id = {campaign} AND k.test_percent < 100 AND k.decision IS NULL)"
     )
 
 

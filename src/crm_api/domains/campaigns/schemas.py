@@ -118,6 +118,13 @@ class _CampaignFields(Create):
     variants: Annotated[list[Variant], Field(max_length=MOST_VARIANTS)] = Field(
         default_factory=list, description="What the others are split over; none or two at least."
     )
+    test_percent: int = Field(
+        100,
+        ge=1,
+        le=100,
+        description="With how many of a hundred of those who are not held out the experiment is made. "
+        "The others wait until it is decided, and then get the variant that this names.",
+    )
     stop_rule: StopRule | None = Field(
         None, description="When the experiment decides itself; without it somebody does."
     )
@@ -130,7 +137,7 @@ class CampaignCreate(_CampaignFields):
 
 
 CampaignUpdate = patch_of(
-    "CampaignUpdate", _CampaignFields, required=("name", "kind", "holdout_percent")
+    "CampaignUpdate", _CampaignFields, required=("name", "kind", "holdout_percent", "test_percent")
 )
 
 
@@ -154,6 +161,7 @@ class CampaignOut(Out):
     exclude_segment_ids: list[UUID]
     holdout_percent: int
     variants: list[dict[str, Any]] = Field(description="Each with `key` and `weight`.")
+    test_percent: int
     stop_rule: dict[str, Any] | None = Field(description="As it was given.")
     decision: dict[str, Any] | None = Field(
         description="What became of the experiment: `variant`, `reason` (`significant`, "
@@ -222,10 +230,14 @@ class ReasonCount(Shape):
     count: int
 
 
+_WAITING = "Of those reached, who wait until the experiment is decided (`test_percent`)."
+
+
 class CampaignAudience(Shape):
     """Who would be reached, of those whom the actor sees."""
 
     reached: int
+    waiting: int = Field(description=_WAITING)
     holdout: int = Field(description="Left out on purpose, to compare with.")
     excluded: int
     reasons: list[ReasonCount] = Field(
@@ -241,6 +253,7 @@ class FrozenAudience(Shape):
     """Who is in a frozen audience, of those whom the actor sees."""
 
     reached: int = Field(description="Who is to be reached.")
+    waiting: int = Field(description=_WAITING)
     holdout: int = Field(description="Left out on purpose, to compare with.")
     excluded: int = Field(description="Of whom it was known as it was frozen.")
     reasons: list[ReasonCount] = Field(description="Of the excluded, each person once.")

@@ -24,7 +24,7 @@ _COURSE = frozenset(
 AUDIENCE = frozenset(
     {
         *("channel", "purpose", "include_segment_ids", "exclude_segment_ids"),
-        *("holdout_percent", "variants", "stop_rule"),
+        *("holdout_percent", "variants", "test_percent", "stop_rule"),
     }
 )
 """What decides who is reached with what."""
@@ -128,6 +128,9 @@ def _need_fit(whole: Mapping[str, Any]) -> None:
     keys = [one["key"] for one in whole["variants"]]
     if whole["stop_rule"] is not None and not keys:
         raise Invalid.at("/stop_rule", "no_experiment", "There are no variants to decide between.")
+    if whole["test_percent"] < 100 and not keys:
+        message = "There are no variants to try out before the others get one."
+        raise Invalid.at("/test_percent", "no_experiment", message)
     if len(keys) == 1:
         raise Invalid.at("/variants", "one_variant", "There are two variants at least, or none.")
     for place, key in enumerate(keys):

@@ -18,7 +18,7 @@ from crm_api.domains.mailings.wording import with_footer
 from crm_api.kit.crud.transitions import Way, blocked, need_way, way
 from crm_api.kit.db.json import decode, encode
 from crm_api.kit.db.tx import Tx
-from crm_api.kit.errors import Fault, Invalid, WrongState
+from crm_api.kit.errors import Conflict, Fault, Invalid, WrongState
 
 Verb = Literal["start", "pause", "resume", "complete", "cancel"]
 WAYS: Mapping[Verb, Way[MailingStatus]] = {
@@ -36,6 +36,7 @@ _OF_CAMPAIGN = """
     SELECT id FROM mailings WHERE organization_id = $1 AND campaign_id = $2 AND status = ANY($3)
         AND deleted_at IS NULL ORDER BY id
 """
+_ITS_CAMPAIGN = "SELECT campaign_id FROM mailings WHERE organization_id = $1 AND id = $2"
 _CALL_OFF = """
     UPDATE mailing_sends SET status = 'cancelled'
     WHERE organization_id = $1 AND mailing_id = $2 AND status = 'queued'
@@ -61,11 +62,13 @@ class MailingActions:
     async def go(self, id: UUID, verb: Verb, expected: int | None = None) -> Any:
         """Do it; returns the mailing after it."""
         self.service.need("update")
+        # Before the mailing, as where campaigns move: nothing is decided while the audience is queued.
+        named, campaign = await self._campaign(id) if verb == "start" else (None, None)
         current = await self.service.locked(id, expected)
         one = need_way("mailing", WAYS, current.status, verb)
-        campaign = None
         if verb == "start":
-            campaign = await self._campaign(current)
+            if current.campaign_id != named:
+                raise Conflict("It was given another campaign at this moment; try again.")
             if campaign is not None and campaign.status != "running":
                 message = "Its campaign does not run: launching that starts it."
                 raise WrongState(message, code="campaign_not_running")
@@ -91,10 +94,12 @@ class MailingActions:
             await self.tx.write(_CALL_OFF, self.tx.organization_id, current.id)
         return shown
 
-    async def _campaign(self, current: Mailing) -> Campaign | None:
-        if current.campaign_id is None:
-            return None
-        return await Campaigns(self.tx).find(current.campaign_id)
+    async def _campaign(self, id: UUID) -> tuple[UUID | None, Campaign | None]:
+        """The id of a mailing's campaign, and that itself, locked."""
+        rows = await self.tx.fetch(_ITS_CAMPAIGN, self.tx.organization_id, id)
+        named: UUID | None = rows[0]["campaign_id"] if rows else None
+        campaign = None if named is None else await Campaigns(self.tx).find(named, lock=True)
+        return named, campaign
 
     async def _need_sendable(self, current: Mailing, campaign: Campaign | None) -> None:
         faults: list[Fault] = []
@@ -203,3 +208,15 @@ async def follow_campaign(tx: Tx, campaign_id: UUID, moved: str) -> None:
     for current in await actions.service.records.locked([row["id"] for row in rows]):
         if current.status in one.before:
             await actions.go_on(current, verb, one, campaign)
+
+
+async def queue_the_rest(tx: Tx, campaign_id: UUID) -> None:
+    """Queue those who waited for an experiment that is decided now, in all mailings of the campaign."""
+    rows = await tx.fetch(_OF_CAMPAIGN, tx.organization_id, campaign_id, ["running", "paused"])
+    if not rows:
+        return
+    service = MailingService(tx)
+    service.need("update")
+    for current in await service.records.locked([row["id"] for row in rows]):
+        if current.status in {"running", "paused"}:
+            await Queue(tx, current).members()

@@ -3,6 +3,8 @@
 from typing import Any
 from uuid import UUID
 
+from crm_api.domains.campaigns.repository import waiting
+from crm_api.domains.mailings.models import Mailing
 from crm_api.domains.mailings.repository import Mailings
 from crm_api.domains.mailings.service import MailingService
 from crm_api.domains.mailings.settings import settings_of
@@ -14,10 +16,11 @@ _COUNT = """
         count(complained_at)::int AS complained
     FROM mailing_sends WHERE organization_id = $1 AND mailing_id = $2
 """
-_IS_OPEN = """
-    SELECT EXISTS (SELECT FROM mailing_sends WHERE organization_id = $1 AND mailing_id = $2
-        AND status IN ('queued', 'sending')) AS is_open
-"""
+# A part of the audience may wait for an experiment to be decided.
+_IS_OPEN = f"""
+    SELECT {waiting("$3")} OR EXISTS (SELECT FROM mailing_sends
+        WHERE organization_id = $1 AND mailing_id = $2 AND status IN ('queued', 'sending')) AS is_open
+"""  # noqa: S608
 
 
 async def guard(tx: Tx, mailing_id: UUID) -> bool:
@@ -53,16 +56,20 @@ async def complete_if_done(tx: Tx, mailing_id: UUID) -> bool:
     current = await Mailings(tx).find(mailing_id)
     if current is None or current.status != "running" or current.is_ongoing:
         return False
-    (found,) = await tx.fetch(_IS_OPEN, tx.organization_id, mailing_id)
-    if found["is_open"]:
+    if await _is_open(tx, current):
         return False
     service = MailingService(tx)
     (current,) = await service.records.locked([mailing_id], everywhere=True) or (None,)
     if current is None or current.status != "running":
         return False
     # Whoever queues more holds the mailing, so nothing was queued since.
-    (found,) = await tx.fetch(_IS_OPEN, tx.organization_id, mailing_id)
-    if found["is_open"]:
+    if await _is_open(tx, current):
         return False
     await service.change(current, {"status": "completed", "ended_at": tx.now}, verb="completed")
     return True
+
+
+async def _is_open(tx: Tx, current: Mailing) -> bool:
+    about = (tx.organization_id, current.id, current.campaign_id)
+    (found,) = await tx.fetch(_IS_OPEN, *about)
+    return found["is_open"]

@@ -3,10 +3,11 @@
 from crm_api.domains.campaigns.actions import CampaignActions
 from crm_api.domains.campaigns.audience import Audience
 from crm_api.domains.campaigns.converting import KINDS, Sending
+from crm_api.domains.campaigns.deciding import Decisions
 from crm_api.domains.campaigns.membership import CampaignMembership
 from crm_api.domains.contacts.repository import CONTACTS
 from crm_api.domains.conversations.receiving import Inbox
-from crm_api.domains.mailings.actions import AUTO_PAUSED, WAYS, follow_campaign
+from crm_api.domains.mailings.actions import AUTO_PAUSED, WAYS, follow_campaign, queue_the_rest
 from crm_api.domains.mailings.converting import MAIL_KINDS, SENDING
 from crm_api.domains.mailings.jobs import complete, send_test
 from crm_api.domains.mailings.keeping import forget_person, forget_purged
@@ -33,6 +34,7 @@ from crm_api.kit.touchpoints import Party, Touchpoint
 Guarded.purged.append(forget_purged)
 Inbox.reporters.append(heed_report)
 CampaignActions.followed.append(follow_campaign)
+Decisions.followed.append(queue_the_rest)
 Sending.area, Sending.is_told, Sending.sent = SENDING
 KINDS.update(MAIL_KINDS)
 CONTACTS.know(MAILED, Mailed())

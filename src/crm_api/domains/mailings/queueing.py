@@ -5,7 +5,7 @@ from uuid import UUID
 
 from sqlalchemy import select
 
-from crm_api.domains.campaigns.repository import held_out
+from crm_api.domains.campaigns.repository import held_out, waiting
 from crm_api.domains.contacts.repository import CONTACTS
 from crm_api.domains.contacts.service import ContactService
 from crm_api.domains.mailings.models import Mailing
@@ -23,20 +23,23 @@ _OWN = 5
 AUDIENCE = ""
 """The step of a frozen audience."""
 # Of a campaign its audience alone gets anything, whoever asks, but for whom of it is held out or
-# excluded, or held out by a campaign above.
+# excluded, or held out by a campaign above. Those with whom no experiment is made wait for it.
+_NAMED_VARIANT = """(SELECT k.decision ->> 'variant' FROM campaigns k
+    WHERE k.organization_id = $1 AND k.id = $3 AND k.test_percent < 100)"""
 _QUEUE = f"""
     WITH wanted AS ({{wanted}}),
     queued AS (
         INSERT INTO mailing_sends (organization_id, id, mailing_id, contact_id, step, variant,
             status, reasons, domain, has_slot, tries, run_at, queued_at)
-        SELECT $1, {NEW_ID}, $2, c.id, $4, m.variant, 'queued', '[]', lower(split_part(coalesce(
+        SELECT $1, {NEW_ID}, $2, c.id, $4, coalesce(m.variant, {_NAMED_VARIANT}), 'queued', '[]', lower(split_part(coalesce(
             jsonb_path_query_first(c.emails, '$[*] ? (@.primary == true).value') #>> '{{}}', ''),
             '@', 2)), false, 0, now(), now()
         FROM wanted w JOIN contacts c ON c.organization_id = $1 AND c.id = w.id
         LEFT JOIN campaign_members m ON m.organization_id = $1 AND m.campaign_id = $3
             AND m.contact_id = c.id
         WHERE CASE WHEN m.contact_id IS NULL THEN NOT {HAS_AUDIENCE}
-            ELSE NOT m.is_holdout AND m.excluded_reason IS NULL END
+            ELSE NOT m.is_holdout AND m.excluded_reason IS NULL
+                AND NOT (m.variant IS NULL AND {waiting("$3::uuid")}) END
             AND NOT EXISTS (SELECT FROM ({held_out("$3::uuid")}) AS h WHERE h.contact_id = c.id)
         ON CONFLICT (organization_id, mailing_id, contact_id, step) DO NOTHING
         RETURNING id)
