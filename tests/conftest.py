@@ -363,6 +363,7 @@ LEFT_OVER = (
     "DELETE FROM automation_states WHERE organization_id <> $1",
     "DELETE FROM tally_states WHERE organization_id <> $1",
     "DELETE FROM notification_dues WHERE organization_id <> $1",
+    "UPDATE mailings SET status = 'cancelled' WHERE status = 'running' AND organization_id <> $1",
     "UPDATE alerts SET next_at = NULL WHERE next_at IS NOT NULL AND organization_id <> $1",
     "UPDATE report_schedules SET next_at = NULL WHERE next_at IS NOT NULL AND organization_id <> $1",
     *(

@@ -116,7 +116,6 @@ async def test_none_is_forgotten_where_a_mailing_starts_as_it_is_decided(client,
         )
         ready = await claimed(world.database, org, made)
         assert said(ready) == {("A", "This is A"): 1, ("B", "This is B"): 3}
-        await did(client, made, "cancel")
 
 
 async def test_what_does_not_fit_is_refused(client):
